@@ -1,0 +1,103 @@
+"""The composition root of AWS access: whose credentials, which region, which endpoint.
+
+The only module that opens the embedded AWS, so that nothing else knows which of the two it is.
+"""
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import botocore.exceptions
+
+from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
+from snakemake_executor_plugin_batchx.batch import gateway as batch_gateway
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
+from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
+from snakemake_executor_plugin_batchx.storage import gateway as storage_gateway
+
+_QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
+
+
+@dataclass(frozen=True)
+class AwsSession:
+    """Clients for one run, and what the embedded AWS stands in for where it is used."""
+
+    region: str
+    batch_client: Any
+    s3_client: Any
+    job_queue: str
+    s3_root: str | None
+    job_role: str | None
+    is_embedded: bool
+
+
+def open_session(settings: ExecutorSettings, stack: ExitStack) -> AwsSession:
+    """Open access to AWS as the settings say; what it started ends with `stack`.
+
+    Raises BatchxError without credentials or region, or where the profile is unknown.
+    """
+    if settings.job_queue == LOCAL_QUEUE:
+        return _open_embedded(settings, stack.enter_context(launch_embedded_aws()))
+    try:
+        session = boto3.Session(profile_name=settings.profile)
+    except botocore.exceptions.ProfileNotFound as error:
+        raise BatchxError(
+            f"--batchx-profile {settings.profile!r} is not in ~/.aws/config: name one that is "
+            "(aws configure list-profiles)."
+        ) from error
+    region = choose_region(settings, session.region_name)
+    if session.get_credentials() is None:
+        raise BatchxError(NO_CREDENTIALS)
+    return AwsSession(
+        region=region,
+        batch_client=session.client("batch", region, config=batch_gateway.CLIENT_CONFIG),
+        s3_client=session.client("s3", region, config=storage_gateway.CLIENT_CONFIG),
+        job_queue=settings.job_queue or "",
+        s3_root=settings.s3_root,
+        job_role=settings.job_role,
+        is_embedded=False,
+    )
+
+
+def choose_region(settings: ExecutorSettings, found: str | None) -> str:
+    """Return the region: the setting's, the queue ARN's, else what boto3 found.
+
+    Raises BatchxError where there is none, or where setting and ARN disagree.
+    """
+    match = _QUEUE_ARN_REGION.match(settings.job_queue or "")
+    of_queue = match.group(1) if match else None
+    if settings.region and of_queue and settings.region != of_queue:
+        raise BatchxError(
+            f"--batchx-region {settings.region} is not the region of --batchx-job-queue "
+            f"({of_queue}): leave the region out, or name a queue there."
+        )
+    region = settings.region or of_queue or found
+    if not region:
+        raise BatchxError(
+            "No AWS region is known: set --batchx-region (or AWS_DEFAULT_REGION), such as "
+            "eu-west-1."
+        )
+    return region
+
+
+def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSession:
+    session = boto3.Session(
+        aws_access_key_id=embedded.access_key_id,
+        aws_secret_access_key=embedded.secret_access_key,
+        region_name=embedded.region,
+    )
+    endpoint = embedded.endpoint_url
+    return AwsSession(
+        region=embedded.region,
+        batch_client=session.client(
+            "batch", endpoint_url=endpoint, config=batch_gateway.CLIENT_CONFIG
+        ),
+        s3_client=session.client("s3", endpoint_url=endpoint, config=storage_gateway.CLIENT_CONFIG),
+        job_queue=embedded.job_queue,
+        s3_root=settings.s3_root or f"s3://{embedded.bucket}/batchx",
+        job_role=settings.job_role or embedded.job_role_arn,
+        is_embedded=True,
+    )

@@ -1,0 +1,1 @@
+"""AWS Batch: submitting, watching, ending jobs, and saying how they ended."""

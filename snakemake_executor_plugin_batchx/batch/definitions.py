@@ -1,0 +1,55 @@
+"""Job definitions made once, jobs submitted."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings, plan_definition
+
+
+class DefinitionRegistry(Protocol):
+    """What is needed of the Batch gateway."""
+
+    def find_definition(self, name: str) -> str | None:
+        """Return the ARN of the newest active definition of a name."""
+
+    def register_definition(self, request: dict[str, Any]) -> str:
+        """Register a definition; return its ARN."""
+
+
+@dataclass
+class _Slot:
+    lock: threading.Lock
+    arn: str | None = None
+
+
+class Definitions:
+    """The job definitions of a run: each looked up once, and registered if it is not there.
+
+    Safe to use from many threads: those that need the same definition wait for the first.
+    """
+
+    def __init__(self, registry: DefinitionRegistry, settings: DefinitionSettings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._slots: dict[str, _Slot] = {}
+        self.registered_count = 0
+
+    def provide(self, rule: str, image: str) -> str:
+        """Return the ARN of the definition for a rule's jobs. Raises AwsError where Batch refuses.
+
+        Two heads that race may register two equal revisions, which does no harm.
+        """
+        request = plan_definition(rule, image, self._settings)
+        name = request["jobDefinitionName"]
+        with self._lock:
+            slot = self._slots.setdefault(name, _Slot(threading.Lock()))
+        with slot.lock:
+            if slot.arn is None:
+                slot.arn = self._registry.find_definition(name)
+            if slot.arn is None:
+                slot.arn = self._registry.register_definition(request)
+                with self._lock:
+                    self.registered_count += 1
+            return slot.arn

@@ -1,0 +1,330 @@
+"""A run from the first job handed over to the last one reported.
+
+A job goes: hand over → prepare (stage inputs, definition, spec, submit; in a bounded pool) →
+watch (in bulk, on Snakemake's own beat) → collect (fetch results, verdict; in the pool) → outcome.
+Nothing here knows Snakemake, boto3 or the embedded AWS; all of it comes in through `Ports`.
+"""
+
+import itertools
+import json
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from snakemake_executor_plugin_batchx.batch.definitions import Definitions
+from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.state import JobState
+from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
+from snakemake_executor_plugin_batchx.batch.watcher import Watcher
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.reference import make_batch_image
+from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
+from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.names import hash_content, make_job_name
+from snakemake_executor_plugin_batchx.plan.resources import (
+    RUNTIME_OVERHEAD_MIB,
+    BatchResources,
+    plan_resources,
+)
+from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
+from snakemake_executor_plugin_batchx.spec import (
+    Entry,
+    JobSpec,
+    SharedSpec,
+    encode,
+    make_packet,
+)
+from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, Fetcher, list_missing
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.stage import Stager, check_unprotected
+
+POOL_THREADS = 8
+"""How many jobs are prepared or collected at once; their files move in a pool of their own."""
+
+LOG_KINDS = ("log", "benchmark")
+
+
+class Log(Protocol):
+    """The methods of Snakemake's logger that we use."""
+
+    def info(self, message: str) -> None:
+        """Say what happens."""
+
+    def warning(self, message: str) -> None:
+        """Say what the user should know."""
+
+    def debug(self, message: str) -> None:
+        """Say what only a developer wants to know."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all jobs of a run share."""
+
+    run_id: str
+    region: str
+    job_queue: str
+    root: S3Root
+    shared: SharedSpec
+    work_dir: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the conductor reaches the world through."""
+
+    gateway: BatchGateway
+    definitions: Definitions
+    watcher: Watcher
+    store: S3Gateway
+    stager: Stager
+    fetcher: Fetcher
+    journal: Journal
+    log: Log
+    clock_ns: Callable[[], int] = time.time_ns
+
+
+class Conductor:
+    """Takes jobs in, and tells how each ended. `tick` is to be called again and again."""
+
+    def __init__(self, context: RunContext, ports: Ports) -> None:
+        self._context = context
+        self._ports = ports
+        self._inflight = InFlight()
+        self._numbers = itertools.count(1)
+        self._last_warning = ""
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="batchx-job")
+        self.submitted_count = 0
+
+    def hand_over(self, description: JobDescription) -> str:
+        """Take a job in and return its name within the run; it is submitted in the background."""
+        submission = f"{next(self._numbers):06d}"
+        job = TrackedJob(submission, description)
+        self._inflight.add(job)
+        self._pool.submit(self._guard, job, self._prepare)
+        return submission
+
+    def take_outcome(self, submission: str) -> Outcome | None:
+        """Return how a job ended, once; None while it is on its way."""
+        return self._inflight.take_outcome(submission)
+
+    def tick(self) -> None:
+        """Ask Batch what is new, if it is time to, and begin to collect what has ended.
+
+        Never raises for what Batch answers: a run outlives a bad hour of the network.
+        """
+        watched = self._inflight.list_watched()
+        try:
+            poll = self._ports.watcher.poll_if_due(list(watched))
+        except BatchxError as error:
+            self._warn_once(f"{error} Trying again.")
+            return
+        for state in poll.states:
+            self._note_state(watched[state.job_id], state)
+        for job_id in poll.lost:
+            job = watched[job_id]
+            if self._inflight.claim_collecting(job):
+                self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
+
+    def cancel(self, reason: str) -> None:
+        """End every job that has not ended; none is submitted from now on."""
+        job_ids = self._inflight.cancel()
+        if job_ids:
+            self._ports.log.info(f"batchx: ending {len(job_ids)} jobs on AWS Batch.")
+            self._ports.journal.write("cancel", is_intent=True, batch_job_ids=job_ids)
+            self._terminate(job_ids, reason)
+
+    def close(self) -> None:
+        """End what is left, and wait for what is being submitted or collected."""
+        self.cancel("The Snakemake run has ended.")
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._ports.journal.write("end")
+
+    def _terminate(self, job_ids: list[str], reason: str) -> None:
+        for problem in self._ports.gateway.terminate_jobs(job_ids, reason):
+            self._ports.log.warning(f"batchx: {problem}")
+
+    def _warn_once(self, message: str) -> None:
+        if message != self._last_warning:
+            self._ports.log.warning(f"batchx: {message}")
+        self._last_warning = message
+
+    def _guard(self, job: TrackedJob, step: Callable[..., None], *args: Any) -> None:
+        """Do a step in the pool; whatever goes wrong becomes the job's outcome."""
+        try:
+            step(job, *args)
+        except (BatchxError, OSError) as error:
+            self._conclude(job, str(error), "batchx")
+        except Exception as error:  # noqa: BLE001 - a bug of ours must fail its job, not hang it
+            self._ports.log.debug(traceback.format_exc())
+            self._conclude(job, f"batchx failed: {type(error).__name__}: {error}", "bug")
+
+    # Prepare
+
+    def _prepare(self, job: TrackedJob) -> None:
+        description, ports = job.description, self._ports
+        if self._inflight.is_cancelled:
+            return
+        resources = plan_resources(description.resources, description.label)
+        job.image = make_batch_image(description.container or "", description.label)
+        job.memory_mib = resources.memory_mib
+        outputs = [p.path for p in description.products if p.kind == "output"]
+        check_unprotected(self._context.work_dir, outputs, description.label)
+        inputs = ports.stager.stage_inputs(description.inputs, description.label)
+        job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
+        name = self._make_name(description, inputs, job.image, resources)
+        self._write_spec(job, name, inputs)
+        definition_arn = ports.definitions.provide("-".join(description.rules), job.image)
+        self._submit(job, name, definition_arn, resources)
+
+    def _make_name(
+        self,
+        description: JobDescription,
+        inputs: tuple[Entry, ...],
+        image: str,
+        resources: BatchResources,
+    ) -> str:
+        """Name a job by all that decides its result, so that the next run can find it again."""
+        content = [(e.path, e.kind, e.blob.sha256 if e.blob else e.target) for e in inputs]
+        fingerprint = hash_content(
+            {
+                "argv": description.argv,
+                "sources": self._context.shared.sources.sha256,
+                "inputs": content,
+                "image": image,
+                "resources": encode(resources),
+                "work_dir": self._context.work_dir,
+            }
+        )
+        return make_job_name("-".join(description.rules), fingerprint, description.attempt)
+
+    def _write_spec(self, job: TrackedJob, name: str, inputs: tuple[Entry, ...]) -> None:
+        prefix = self._context.root.get_submission_prefix(self._context.run_id, job.submission)
+        job.result_key, job.spec_key = f"{prefix}/result", f"{prefix}/spec"
+        spec = JobSpec(
+            name=name,
+            argv=job.description.argv,
+            inputs=inputs,
+            products=job.description.products,
+            steps=job.description.steps,
+            lease_key=f"{prefix}/lease",
+            result_key=job.result_key,
+        )
+        packet = make_packet(encode(self._context.shared), [json.dumps(encode(spec)).encode()])
+        self._ports.store.write_bytes(job.spec_key, packet)
+
+    def _submit(
+        self, job: TrackedJob, name: str, definition_arn: str, resources: BatchResources
+    ) -> None:
+        context, ports = self._context, self._ports
+        url = context.root.make_url(job.spec_key)
+        request = plan_submission(
+            name=name,
+            queue=context.job_queue,
+            definition_arn=definition_arn,
+            command=make_job_command(context.region, url),
+            resources=resources,
+            tags=context.tags,
+        )
+        if self._inflight.is_cancelled:
+            return
+        ports.journal.write(
+            "intent",
+            is_intent=True,
+            submission=job.submission,
+            name=name,
+            rules=job.description.rules,
+            attempt=job.description.attempt,
+            queue=context.job_queue,
+            definition=definition_arn,
+        )
+        job_id = ports.gateway.submit_job(request)
+        ports.journal.write("submitted", submission=job.submission, batch_job_id=job_id)
+        self.submitted_count += 1
+        if not self._inflight.note_submitted(job, job_id):
+            self._terminate([job_id], "The Snakemake run was cancelled.")
+            return
+        ports.log.info(
+            f"batchx: {job.description.label} is Batch job {job_id} ({name}): "
+            f"{resources.vcpus} vCPU, {resources.memory_mib} MiB "
+            f"({RUNTIME_OVERHEAD_MIB} of them for batchx itself), image {job.image}"
+        )
+
+    # Watch and collect
+
+    def _note_state(self, job: TrackedJob, state: JobState) -> None:
+        if state.status != job.last_status:
+            job.last_status = state.status
+            self._ports.journal.write(
+                "state",
+                submission=job.submission,
+                status=state.status,
+                reason=state.status_reason,
+                attempts=len(state.attempts),
+            )
+        if state.is_terminal and self._inflight.claim_collecting(job):
+            self._pool.submit(self._guard, job, self._collect, state)
+
+    def _collect(self, job: TrackedJob, state: JobState) -> None:
+        fetched = self._fetch_result(job)
+        if self._context.shared.envvars:
+            self._ports.store.delete_objects([job.spec_key])  # it may hold secrets
+        if state.status != "SUCCEEDED":
+            self._collect_failure(job, state, fetched)
+            return
+        if fetched is None:
+            raise BatchxError(
+                f"Batch job {state.job_id} succeeded but left no result at "
+                f"{self._context.root.make_url(job.result_key)}: was it deleted?"
+            )
+        products = job.description.products
+        missing = list_missing(fetched.result, products)
+        if missing:
+            raise BatchxError(
+                f"Batch job {state.job_id} succeeded but did not make {', '.join(missing)}."
+            )
+        self._place(job, fetched, is_success=True)
+        self._conclude(job, None, "success", fetched)
+
+    def _collect_failure(
+        self, job: TrackedJob, state: JobState, fetched: FetchedResult | None
+    ) -> None:
+        result = fetched.result if fetched else None
+        verdict = judge_failure(state, result, image=job.image, memory_mib=job.memory_mib)
+        if fetched:
+            self._place(job, fetched, is_success=False)
+        self._conclude(job, verdict.message, verdict.kind, fetched)
+
+    def _fetch_result(self, job: TrackedJob) -> FetchedResult | None:
+        """Return a job's result, None where the container died before it could leave one."""
+        try:
+            return self._ports.fetcher.fetch_result(job.result_key)
+        except StorageError as error:
+            if error.code in {"NoSuchKey", "404"}:
+                return None
+            raise
+
+    def _place(self, job: TrackedJob, fetched: FetchedResult, *, is_success: bool) -> None:
+        products = [p for p in job.description.products if is_success or p.kind in LOG_KINDS]
+        self._ports.fetcher.place_files(
+            fetched, products, now_ns=self._ports.clock_ns(), newest_ns=job.newest_input_ns
+        )
+
+    def _conclude(
+        self, job: TrackedJob, message: str | None, kind: str, fetched: FetchedResult | None = None
+    ) -> None:
+        self._ports.journal.write(
+            "verdict",
+            submission=job.submission,
+            batch_job_id=job.batch_job_id,
+            kind=kind,
+            exit_code=fetched.result.exit_code if fetched else None,
+            usage=encode(fetched.result.usage) if fetched else None,
+        )
+        self._inflight.conclude(job, message)

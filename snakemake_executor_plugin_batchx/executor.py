@@ -1,0 +1,153 @@
+"""What Snakemake drives: hands its jobs to the conductor, and reports how they ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_interface_executor_plugins.settings import CommonSettings
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_setting_problems
+
+if TYPE_CHECKING:
+    from snakemake_executor_plugin_batchx.conductor import Conductor
+    from snakemake_executor_plugin_batchx.opening import OpenRun
+
+common_settings = CommonSettings(
+    non_local_exec=True,
+    implies_no_shared_fs=True,
+    job_deploy_sources=True,
+    pass_default_storage_provider_args=True,
+    pass_default_resources_args=True,
+    # Their values may be secrets: they travel in the job spec, not in a command.
+    pass_envvar_declarations_to_cmd=False,
+    auto_deploy_default_storage_provider=False,
+    init_seconds_before_status_checks=0,
+    # We deploy sources and move files ourselves, with a default storage provider or without.
+    can_transfer_local_files=True,
+)
+
+BEAT_SECONDS = 0.2
+"""How often outcomes are looked for; Batch is asked far less often (batch/watcher.py)."""
+
+
+class Executor(RemoteExecutor):  # type: ignore[misc]
+    """Runs Snakemake's jobs on AWS Batch.
+
+    Snakemake calls `run_jobs`, `cancel` and `shutdown` from its main thread and
+    `check_active_jobs` from a thread that starts before `__post_init__` has run
+    (snakemake_interface_executor_plugins/executors/remote.py).
+    """
+
+    _open_run: "OpenRun | None" = None
+    _opened_files: frozenset[str] = frozenset()
+    executor_settings: ExecutorSettings | None
+
+    def __post_init__(self) -> None:
+        # Not at the top: Snakemake imports this module inside every job, too.
+        from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
+
+        if self.executor_settings is None:
+            self.executor_settings = ExecutorSettings()
+        problems = list_setting_problems(self.executor_settings)
+        if problems:
+            raise WorkflowError("\n".join(problems))
+        self._opened_files = parse_audit.stop_recording()
+        self.next_seconds_between_status_checks = min(
+            BEAT_SECONDS, self.workflow.remote_execution_settings.seconds_between_status_checks
+        )
+
+    def additional_general_args(self) -> str:
+        """Nothing; Snakemake's own default is a list, which it cannot join."""
+        return ""
+
+    def run_job(self, job: Any) -> None:
+        """Run a single job, as the base class demands."""
+        self.run_jobs([job])
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Hand over jobs; they are staged and submitted in the background."""
+        from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
+            describe_job,
+        )
+
+        conductor = self._get_conductor()
+        for job in jobs:
+            self.run_job_pre(job)
+            info = SubmittedJobInfo(job)
+            try:
+                info.aux = {"submission": conductor.hand_over(describe_job(job, self))}
+            except BatchxError as error:
+                self._report_failure(info, str(error))
+                continue
+            self.report_job_submission(info)
+
+    def _get_conductor(self) -> "Conductor":
+        """Open the run with the first job: with nothing to be done, AWS is not asked."""
+        if self._open_run is None:
+            from snakemake_executor_plugin_batchx.opening import open_run  # noqa: PLC0415
+
+            try:
+                self._open_run = open_run(self, self._opened_files)
+            except BatchxError as error:
+                raise WorkflowError(str(error)) from error
+        return self._open_run.conductor
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncIterator[SubmittedJobInfo]:
+        """Report the jobs that have ended and yield the others.
+
+        Never raises: Snakemake would forget every job that was not yielded, and they would go on
+        in AWS.
+        """
+        if self._open_run is None:
+            return
+        conductor = self._open_run.conductor
+        try:
+            await asyncio.to_thread(conductor.tick)
+        except Exception:
+            self.logger.exception("batchx could not check its jobs")
+        for info in active_jobs:
+            if not self._report_if_ended(conductor, info):
+                yield info
+
+    def _report_if_ended(self, conductor: "Conductor", info: SubmittedJobInfo) -> bool:
+        outcome = conductor.take_outcome(info.aux["submission"])
+        if outcome is None:
+            return False
+        info.external_jobid = outcome.batch_job_id
+        try:
+            if outcome.message is None:
+                self.report_job_success(info)
+            else:
+                self._report_failure(info, outcome.message)
+        except Exception:
+            self.logger.exception("batchx could not report a job to Snakemake")
+            self.workflow.scheduler.error_callback(info.job)
+        return True
+
+    def _report_failure(self, info: SubmittedJobInfo, message: str) -> None:
+        if info.job.is_group():
+            # Snakemake shows no message for groups (snakemake/jobs.py, GroupJob.log_error).
+            self.logger.error(message)
+        self.report_job_error(info, msg=message + "\n")
+
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+        """End all jobs of the run.
+
+        Not only `active_jobs`: that list is empty while a status check is running.
+        """
+        if self._open_run is not None:
+            self._open_run.conductor.cancel("The Snakemake run was cancelled by its user.")
+
+    def shutdown(self) -> None:
+        """End the run: jobs that are left, threads, the embedded AWS."""
+        try:
+            super().shutdown()
+        finally:
+            if self._open_run is not None:
+                self._open_run.close()

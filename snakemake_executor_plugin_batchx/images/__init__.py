@@ -1,0 +1,1 @@
+"""Container images: what a reference means and where the image is."""

@@ -1,0 +1,175 @@
+"""Snakemake in a child process: forked, so nothing is started or imported a second time.
+
+The child leads a session of its own, so that it and all its tools can be ended together.
+"""
+
+import os
+import resource
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from snakemake_executor_plugin_batchx.job.note import (
+    Note,
+    make_problem,
+    read_note,
+    record_errors,
+    write_note,
+)
+from snakemake_executor_plugin_batchx.job.tail import TailPump
+from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, JobSpec
+
+TERM_GRACE_SECONDS = 10.0
+"""Of the 30 s that Batch gives between SIGTERM and SIGKILL; the rest is for sending the log.
+
+https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html"""
+
+TAIL_GRACE_SECONDS = 5.0
+POLL_SECONDS = 0.05
+
+
+class TerminatedError(Exception):
+    """SIGTERM came: Batch ends this job."""
+
+
+@dataclass(frozen=True)
+class ChildOutcome:
+    """How the child ended.
+
+    `exit_code` is its tool's; `problem` a sentence if it was not the tool's fault; CPU seconds and
+    the largest resident set (MiB) are those of it and its tools.
+    """
+
+    exit_code: int
+    problem: str | None
+    tail: str
+    cpu_seconds: float
+    peak_memory_mib: float
+
+
+def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome:
+    """Run the job's Snakemake in `start_dir`; return how it ended.
+
+    SIGTERM, which the entry turns into TerminatedError, ends the child and all its tools first.
+    """
+    pump = TailPump(_forward)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A SIGTERM between the fork and the `try` would leave a child that nobody ends.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    pid = os.fork()
+    if pid == 0:
+        _become_snakemake(job, start_dir, note_path, pump.write_fd)
+    problem = None
+    try:
+        pump.close_writer()
+        pump.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        status, usage = _wait_for(pid)
+    except TerminatedError:
+        status, usage = _end_group(pid)
+        problem = "Batch ended this job (SIGTERM): it was cancelled or ran out of time."
+    finally:
+        _kill_group(pid)  # what the tool left running in the background
+    tail = pump.finish(TAIL_GRACE_SECONDS)
+    code, problem = _read_note(note_path, os.waitstatus_to_exitcode(status), problem)
+    return ChildOutcome(
+        exit_code=code,
+        problem=problem,
+        tail=tail,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_memory_mib=usage.ru_maxrss / 1024,
+    )
+
+
+def _forward(chunk: bytes) -> None:
+    sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd: int) -> NoReturn:
+    """Run Snakemake in this process and end it with Snakemake's exit code."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.dup2(output_fd, 1)
+        os.dup2(output_fd, 2)
+        os.close(output_fd)
+        os.chdir(start_dir)
+        code = _call_snakemake(job, note_path)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # nothing of the parent's may be unwound here
+
+
+def _call_snakemake(job: JobSpec, note_path: Path) -> int:
+    # The parent has loaded these while the inputs arrived.
+    from snakemake import cli  # noqa: PLC0415
+    from snakemake_interface_executor_plugins.registry import (  # noqa: PLC0415
+        ExecutorPluginRegistry,
+    )
+
+    from snakemake_executor_plugin_batchx.job.executor import (  # noqa: PLC0415
+        PLUGIN_NAME,
+        make_guard,
+    )
+
+    ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, make_guard(job.steps, note_path))
+    code = 0
+    with record_errors() as errors:
+        try:
+            cli.main(list(job.argv))
+        except SystemExit as ending:
+            code = ending.code if isinstance(ending.code, int) else int(bool(ending.code))
+    if code:
+        write_note(note_path, Note(code, make_problem(errors)))
+    return code
+
+
+def _wait_for(pid: int) -> tuple[int, resource.struct_rusage]:
+    """Wait for the child, reaping every orphan that falls to the container's first process."""
+    while True:
+        ended, status, usage = os.wait4(-1, 0)
+        if ended == pid:
+            return status, usage
+
+
+def _end_group(pid: int) -> tuple[int, resource.struct_rusage]:
+    """Ask the child's session to end, insist after TERM_GRACE_SECONDS, and reap the child."""
+    _signal_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + TERM_GRACE_SECONDS
+    while time.monotonic() < deadline:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return status, usage
+        time.sleep(POLL_SECONDS)
+    _kill_group(pid)
+    _, status, usage = os.wait4(pid, 0)
+    return status, usage
+
+
+def _kill_group(pid: int) -> None:
+    _signal_group(pid, signal.SIGKILL)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _read_note(path: Path, status: int, problem: str | None) -> tuple[int, str | None]:
+    """Return the exit code to report and why, from the guard's note and the child's own end."""
+    if problem:
+        return EXIT_TERMINATED, problem
+    note = read_note(path)
+    if note:
+        return note.exit_code, note.problem
+    return (128 - status if status < 0 else status), None

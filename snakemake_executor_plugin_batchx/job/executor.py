@@ -1,0 +1,98 @@
+"""The guard: Snakemake's local executor, which runs only what the head submitted.
+
+The job parses the workflow again. If it then sees another job than the head did (a file that was
+listed while parsing and is not there, a random number, another time of day), running it would
+give a wrong result with exit code 0. So each rule instance is compared with what the head saw.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from snakemake.executors.local import Executor as LocalExecutor
+from snakemake.executors.local import common_settings
+from snakemake_interface_common.exceptions import WorkflowError
+
+from snakemake_executor_plugin_batchx.job.note import Note, write_note
+from snakemake_executor_plugin_batchx.job.step import describe_step
+from snakemake_executor_plugin_batchx.spec import ExpectedStep
+
+PLUGIN_NAME = "snakemake_executor_plugin_batchx_guard"
+"""The full name, as Snakemake's registry wants it; `--executor batchx-guard` in arguments."""
+
+SHOWN_NAMES = 5
+
+
+def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str | None:
+    """Return a sentence where what the job sees is not what the head submitted, else None."""
+    same = [e for e in expected if (e.rule, e.wildcards) == (seen.rule, seen.wildcards)]
+    what = f"rule {seen.rule}"
+    if seen.wildcards:
+        what += " (" + ", ".join(f"{k}={v}" for k, v in seen.wildcards.items()) + ")"
+    if not same:
+        return f"This job wants to run {what}, which the head did not submit with it."
+    for kind in ("input", "output", "log", "benchmark"):
+        head, here = (_as_set(getattr(step, kind)) for step in (same[0], seen))
+        if head != here:
+            return (
+                f"The {kind} of {what} is not what the head submitted: only there "
+                f"{_show(head - here)}, only here {_show(here - head)}. Does the workflow, while "
+                "it is parsed, look at files that are no input of the rule?"
+            )
+    return None
+
+
+def _as_set(value: tuple[str, ...] | str | None) -> set[str]:
+    if value is None:
+        return set()
+    return {value} if isinstance(value, str) else set(value)
+
+
+def _show(names: set[str]) -> str:
+    if not names:
+        return "nothing"
+    shown = sorted(names)[:SHOWN_NAMES]
+    return ", ".join(shown) + (f" and {len(names) - SHOWN_NAMES} more" if names - {*shown} else "")
+
+
+def find_exit_code(error: BaseException) -> int | None:
+    """Return the exit code of the program whose failure led to `error`, as a shell would say it."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        code = getattr(cause, "returncode", None)
+        if isinstance(code, int):
+            return 128 - code if code < 0 else code
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespace:
+    """Return an executor plugin that runs only `steps` and notes why a job failed.
+
+    It leaves a note of that at `note_path` for the entry.
+    """
+
+    class Executor(LocalExecutor):  # type: ignore[misc]
+        """Snakemake's local executor behind the guard."""
+
+        def run_job(self, job: Any) -> None:
+            for step in job.jobs if job.is_group() else [job]:
+                difference = find_difference(describe_step(step), steps)
+                if difference:
+                    write_note(note_path, Note(1, difference))
+                    raise WorkflowError(difference)
+            super().run_job(job)
+
+        def cached_or_run(self, job: Any, run_func: Any, *args: Any) -> None:
+            try:
+                super().cached_or_run(job, run_func, *args)
+            except BaseException as error:
+                code = find_exit_code(error)
+                if code:
+                    write_note(note_path, Note(code, None))
+                raise
+
+    return SimpleNamespace(Executor=Executor, common_settings=common_settings)

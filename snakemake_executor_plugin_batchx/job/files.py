@@ -1,0 +1,107 @@
+"""The job's own ends of the shim: inputs into place, products out of it."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.spec import (
+    PACKET_BODY_BYTES,
+    SMALL_FILE_BYTES,
+    Blob,
+    Entry,
+    Product,
+)
+from snakemake_executor_plugin_batchx.storage.fetch import HERE
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+from snakemake_executor_plugin_batchx.storage.tree import (
+    apply_modes,
+    apply_times,
+    list_entries,
+    make_skeleton,
+)
+
+
+def place_inputs(transfer: Transfer, base: Path, entries: Sequence[Entry], *, now_ns: int) -> None:
+    """Fetch a job's inputs to where its Snakemake expects them.
+
+    Times are clamped to the job's own clock: an input from the future would be newer than
+    whatever is made from it.
+    """
+    missing = tuple(entry for entry in entries if not _is_in_place(base, entry))
+    make_skeleton(str(base), missing)
+
+    def fetch(entry: Entry) -> None:
+        if entry.blob is not None:
+            transfer.fetch_blob(entry.blob, base / entry.path)
+
+    transfer.run_all(fetch, [entry for entry in missing if entry.kind == "file"])
+    apply_modes(str(base), missing)
+    clamped = tuple(
+        dataclasses.replace(entry, mtime_ns=min(entry.mtime_ns, now_ns)) for entry in missing
+    )
+    apply_times(str(base), clamped)
+
+
+def _is_in_place(base: Path, entry: Entry) -> bool:
+    """Tell whether an absolute path holds the very file already, as on a host's own volume."""
+    if not os.path.isabs(entry.path) or entry.kind == "link":
+        return False
+    full = base / entry.path
+    if entry.kind == "dir":
+        return full.is_dir()
+    return (
+        entry.blob is not None
+        and full.is_file()
+        and (full.stat().st_size, full.stat().st_mtime_ns) == (entry.blob.size, entry.mtime_ns)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """What a job leaves: entries, and the content of those that travel in the packet."""
+
+    entries: tuple[Entry, ...]
+    parts: tuple[bytes, ...]
+
+
+def collect_products(
+    transfer: Transfer, base: Path, products: Sequence[Product], root: S3Root
+) -> Collected:
+    """List the products that are there and send the large ones.
+
+    Small files go into the result packet until it is full; the rest become objects of their own,
+    named by their content.
+    """
+    found: dict[str, Entry] = {}
+    for product in products:
+        if os.path.lexists(base / product.path):
+            found |= {e.path: e for e in list_entries(str(base), product.path)}
+    entries, parts = _pack_small_files(base, list(found.values()))
+
+    def send(entry: Entry) -> Entry:
+        if entry.kind != "file" or entry.blob is not None:
+            return entry
+        blob = transfer.send_file(base / entry.path, root.get_data_key, may_exist=True)
+        return dataclasses.replace(entry, blob=blob)
+
+    return Collected(tuple(transfer.run_all(send, entries)), tuple(parts))
+
+
+def _pack_small_files(base: Path, entries: list[Entry]) -> tuple[list[Entry], list[bytes]]:
+    packed: list[Entry] = []
+    parts: list[bytes] = []
+    offset = 0
+    for entry in entries:
+        size = (base / entry.path).stat().st_size if entry.kind == "file" else 0
+        if entry.kind == "file" and size <= SMALL_FILE_BYTES and offset + size <= PACKET_BODY_BYTES:
+            data = (base / entry.path).read_bytes()
+            blob = Blob(HERE, offset, len(data), hashlib.sha256(data).hexdigest())
+            parts.append(data)
+            offset += len(data)
+            packed.append(dataclasses.replace(entry, blob=blob))
+        else:
+            packed.append(entry)
+    return packed, parts

@@ -1,0 +1,172 @@
+"""One job from its spec to its result."""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.job.child import ChildOutcome, TerminatedError, run_in_child
+from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
+from snakemake_executor_plugin_batchx.job.lease import take_lease
+from snakemake_executor_plugin_batchx.job.scratch import make_scratch_name, open_scratch
+from snakemake_executor_plugin_batchx.job.usage import has_own_group, read_memory
+from snakemake_executor_plugin_batchx.spec import (
+    EXIT_TERMINATED,
+    SPEC_VERSION,
+    JobSpec,
+    Result,
+    SharedSpec,
+    Usage,
+    decode,
+    open_packet,
+)
+from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.sources import unpack_sources
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+
+
+@dataclass
+class Clock:
+    """Seconds (monotonic) at the turning points of a job."""
+
+    begun: float
+    staged: float = 0.0
+    worked: float = 0.0
+
+
+class JobRun:
+    """What one Batch job does. `environment` is the container's."""
+
+    def __init__(
+        self, store: S3Gateway, spec_key: str, index: int, environment: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self._environment = environment
+        self._clock = Clock(time.monotonic())
+        self._bytes_in = 0
+        self._is_counted = has_own_group({os.getpid(), os.getppid()})
+        self._memory_before = read_memory()
+        packet = open_packet(lambda offset, size: store.read_range(spec_key, offset, size))
+        version = packet.header["version"]
+        if version != SPEC_VERSION:
+            raise BatchxError(
+                f"This job's spec has version {version}, its runtime reads {SPEC_VERSION}: head "
+                "and runtime must hold the same batchx."
+            )
+        header = {name: value for name, value in packet.header.items() if name != "parts"}
+        self._shared = decode(SharedSpec, header)
+        self._job = decode(JobSpec, json.loads(packet.read_part(index)))
+        self._root = S3Root(store.bucket, self._shared.root_prefix)
+
+    def run(self) -> int:
+        """Do the work, leave a result, return the exit code. Raises BatchxError without a lease."""
+        job_id = self._environment.get("AWS_BATCH_JOB_ID", "none")
+        take_lease(self._store, self._job.lease_key, job_id)
+        name = make_scratch_name(self._environment)
+        with open_scratch(self._shared.scratch, name) as scratch:
+            outcome, work_dir = self._work(scratch)
+            return self._report(outcome, work_dir)
+
+    def _work(self, scratch: Path) -> tuple[ChildOutcome, Path]:
+        top = scratch
+        try:
+            # The threads of both end before the fork, which they would not survive in one piece.
+            with _import_snakemake_meanwhile(), Transfer(self._store) as transfer:
+                top = self._stage_in(scratch, transfer)
+                self._bytes_in = transfer.bytes_in
+            self._clock.staged = time.monotonic()
+            self._set_environment(scratch)
+            start_dir = top / self._shared.start_dir
+            outcome = run_in_child(self._job, start_dir, scratch / "note.json")
+        except TerminatedError:
+            outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)
+        except BatchxError as error:
+            outcome = ChildOutcome(1, str(error), "", 0, 0)
+        self._clock.staged = self._clock.staged or time.monotonic()
+        self._clock.worked = time.monotonic()
+        return outcome, top / self._shared.work_dir
+
+    def _stage_in(self, scratch: Path, transfer: Transfer) -> Path:
+        """Put sources and inputs in place; return where the sources' top is."""
+        sources = self._store.read_bytes(self._shared.sources.key)
+        top = unpack_sources(sources, scratch, self._shared.source_depth)
+        for folder in (self._shared.start_dir, self._shared.work_dir):
+            (top / folder).mkdir(parents=True, exist_ok=True)
+        work_dir = top / self._shared.work_dir
+        place_inputs(transfer, work_dir, self._job.inputs, now_ns=time.time_ns())
+        return top
+
+    def _set_environment(self, scratch: Path) -> None:
+        """Give the tools a temporary folder of the job's own, and what bare images lack."""
+        temporary = scratch / "tmp"
+        temporary.mkdir()
+        os.environ["TMPDIR"] = str(temporary)
+        os.environ.setdefault("HOME", str(scratch))
+        os.environ.setdefault("USER", "batchx")
+        os.environ.update(self._shared.envvars)
+
+    def _report(self, outcome: ChildOutcome, work_dir: Path) -> int:
+        """Send products and result; a job that cannot do that has failed."""
+        kinds = {"log", "benchmark"} if outcome.exit_code else {"output", "log", "benchmark"}
+        products = [product for product in self._job.products if product.kind in kinds]
+        collected, problem = Collected((), ()), outcome.problem
+        exit_code = outcome.exit_code
+        bytes_out = 0
+        try:
+            with Transfer(self._store) as transfer:
+                collected = collect_products(transfer, work_dir, products, self._root)
+                bytes_out = transfer.bytes_out
+        except (BatchxError, OSError) as error:
+            exit_code = exit_code or 1
+            problem = problem or f"The job's files could not be sent to S3: {error}"
+        if problem:
+            print(f"batchx: {problem}", file=sys.stderr, flush=True)  # noqa: T201
+        result = Result(
+            version=SPEC_VERSION,
+            exit_code=exit_code,
+            problem=problem,
+            tail=outcome.tail,
+            files=collected.entries,
+            usage=self._measure(outcome, bytes_out + sum(map(len, collected.parts))),
+        )
+        packet = make_result_packet(result, collected.parts)
+        self._store.write_bytes(self._job.result_key, packet)
+        return exit_code
+
+    def _measure(self, outcome: ChildOutcome, bytes_out: int) -> Usage:
+        memory = read_memory()
+        peak_mib = (memory.peak_mib if self._is_counted else None) or outcome.peak_memory_mib
+        ended = time.monotonic()
+        return Usage(
+            wall_seconds=round(ended - self._clock.begun, 3),
+            cpu_seconds=round(outcome.cpu_seconds, 3),
+            stage_in_seconds=round(self._clock.staged - self._clock.begun, 3),
+            stage_out_seconds=round(ended - self._clock.worked, 3),
+            bytes_in=self._bytes_in,
+            bytes_out=bytes_out,
+            peak_memory_mib=round(peak_mib, 1) or None,
+            oom_kills=memory.oom_kills - self._memory_before.oom_kills if self._is_counted else 0,
+        )
+
+
+@contextlib.contextmanager
+def _import_snakemake_meanwhile() -> Iterator[None]:
+    """Load Snakemake while the inputs arrive; it is there when the body ends."""
+
+    def load() -> None:
+        import snakemake.cli  # noqa: F401, PLC0415
+
+    loader = threading.Thread(target=load, name="batchx-import")
+    loader.start()
+    try:
+        yield
+    finally:
+        loader.join()

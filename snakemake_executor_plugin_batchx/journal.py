@@ -1,0 +1,46 @@
+"""The run's journal: what was intended, submitted, seen and concluded, one JSON line each.
+
+It outlives the head: whatever is in AWS because of this run stands here first. Fields of every
+line: `v` (schema version), `t` (seconds since the epoch), `event`, and the event's own.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Journal:
+    """Appends to `.snakemake/batchx/<run>.jsonl`. Safe to use from many threads.
+
+    To be closed: use it in a `with`.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._file.close()
+
+    def write(self, event: str, *, is_intent: bool = False, **fields: Any) -> None:
+        """Append an event; an intent is on the disk before this returns."""
+        line = json.dumps(
+            {"v": SCHEMA_VERSION, "t": round(self._clock(), 3), "event": event} | fields
+        )
+        with self._lock:
+            self._file.write(line + "\n")
+            self._file.flush()
+            if is_intent:
+                os.fsync(self._file.fileno())

@@ -1,0 +1,194 @@
+"""Opening a run: all that must be there before the first job, in order, and undone in turn."""
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.preflight import list_queue_problems, list_root_problems
+from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
+from snakemake_executor_plugin_batchx.batch.definitions import Definitions
+from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.watcher import Watcher
+from snakemake_executor_plugin_batchx.conductor import Conductor, Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
+from snakemake_executor_plugin_batchx.plan.names import make_run_id
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings, parse_tags
+from snakemake_executor_plugin_batchx.spec import SPEC_VERSION, Blob, SharedSpec
+from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
+from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.sources import pack_sources
+from snakemake_executor_plugin_batchx.storage.stage import Stager
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+from snakemake_executor_plugin_batchx.version import __version__
+from snakemake_executor_plugin_batchx.workflow.source_files import collect_source_files
+
+STATE_DIR = Path(".snakemake", "batchx")
+
+
+@dataclass
+class OpenRun:
+    """A conductor and all that has to be closed after it."""
+
+    conductor: Conductor
+    stack: ExitStack
+    budget: CallBudget
+    definitions: Definitions
+    log: Log
+    started: float
+    is_closed: bool = False
+
+    def close(self) -> None:
+        """End what is left of the run and say what it took. Once is enough."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.stack.close()
+        calls = sum(self.budget.get_counts().values())
+        self.log.info(
+            f"batchx: {self.conductor.submitted_count} jobs submitted, "
+            f"{self.definitions.registered_count} job definitions registered, "
+            f"{calls} Batch API calls, {time.monotonic() - self.started:.0f} s."
+        )
+
+
+def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
+    """Open everything for a run of `executor` (our Executor).
+
+    Raises BatchxError, with all that is wrong, before anything is submitted.
+    """
+    settings, workflow = executor.executor_settings, executor.workflow
+    started = time.monotonic()
+    run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
+    with ExitStack() as stack:
+        session = open_session(settings, stack)
+        root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
+        store = S3Gateway(session.s3_client, root.bucket)
+        budget = CallBudget(time.monotonic, time.sleep)
+        gateway = BatchGateway(session.batch_client, budget)
+        _check(gateway, store, session, root, run_id)
+        if session.is_embedded:
+            _warn_of_containers(workflow, executor.logger)
+        journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time))
+        journal.write("run", run_id=run_id, queue=session.job_queue, batchx=__version__)
+        mirror = stack.enter_context(
+            Mirror(STATE_DIR / "mirror.sqlite", root.make_url(root.prefix), run_id)
+        )
+        transfer = stack.enter_context(Transfer(store))
+        base = os.getcwd()
+        shared = _deploy_sources(executor, opened_files, store, root, run_id)
+        definitions = Definitions(gateway, _make_definition_settings(settings, session))
+        max_interval = workflow.remote_execution_settings.seconds_between_status_checks
+        conductor = Conductor(
+            RunContext(
+                run_id=run_id,
+                region=session.region,
+                job_queue=session.job_queue,
+                root=root,
+                shared=shared,
+                work_dir=base,
+                tags={**parse_tags(settings.tags), "batchx:run": run_id},
+            ),
+            Ports(
+                gateway=gateway,
+                definitions=definitions,
+                watcher=Watcher(gateway, time.monotonic, max_interval),
+                store=store,
+                stager=Stager(store, root, mirror, transfer, base, run_id),
+                fetcher=Fetcher(store, mirror, transfer, base),
+                journal=journal,
+                log=executor.logger,
+            ),
+        )
+        stack.callback(conductor.close)
+        kept = stack.pop_all()
+    return OpenRun(conductor, kept, budget, definitions, executor.logger, started)
+
+
+def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
+    """Return the S3 root: the setting, else an area below an s3 default storage prefix.
+
+    Raises BatchxError where neither is there.
+    """
+    if setting:
+        return setting
+    prefix = storage_settings.default_storage_prefix
+    if storage_settings.default_storage_provider == "s3" and prefix:
+        return f"{prefix.rstrip('/')}/{AREA}"
+    raise BatchxError(
+        "No S3 root is set, so jobs could get no files: give --batchx-s3-root s3://bucket/prefix "
+        "(or the environment variable SNAKEMAKE_BATCHX_S3_ROOT)."
+    )
+
+
+def _check(
+    gateway: BatchGateway, store: S3Gateway, session: AwsSession, root: S3Root, run_id: str
+) -> None:
+    note = {"run_id": run_id, "batchx": __version__}
+    problems = [
+        *list_queue_problems(gateway, session.job_queue, session.region),
+        *list_root_problems(store, root.get_probe_key(run_id), note),
+    ]
+    if problems:
+        raise BatchxError("\n".join(dict.fromkeys(problems)))
+
+
+def _warn_of_containers(workflow: Any, log: Log) -> None:
+    rules = sorted(rule.name for rule in workflow.rules if rule.container_img)
+    if rules:
+        log.warning(
+            "batchx: the embedded Batch runs jobs on this machine, without containers: the tools "
+            f"of {', '.join(rules)} are taken from your PATH, not from their images."
+        )
+
+
+def _make_definition_settings(
+    settings: ExecutorSettings, session: AwsSession
+) -> DefinitionSettings:
+    return DefinitionSettings(
+        job_role=session.job_role,
+        execution_role=settings.execution_role,
+        log_group=settings.log_group,
+        tags=parse_tags(settings.tags),
+    )
+
+
+def _deploy_sources(
+    executor: Any, opened_files: frozenset[str], store: S3Gateway, root: S3Root, run_id: str
+) -> SharedSpec:
+    """Send the workflow's sources; return what all jobs of the run share."""
+    workflow = executor.workflow
+    files = collect_source_files(workflow, opened_files)
+    archive = pack_sources(files, workflow.workdir_init, os.getcwd())
+    key = root.get_sources_key(archive.sha256)
+    store.write_bytes(key, archive.data)
+    return SharedSpec(
+        version=SPEC_VERSION,
+        run_id=run_id,
+        root_prefix=root.prefix,
+        sources=Blob(key, 0, len(archive.data), archive.sha256),
+        source_depth=archive.depth,
+        start_dir=archive.start_dir,
+        work_dir=archive.work_dir,
+        scratch=executor.executor_settings.scratch,
+        envvars=_select_envvars(executor.envvars()),
+    )
+
+
+def _select_envvars(envvars: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that travel: Snakemake also names storage settings that are not set."""
+    return {
+        name: value
+        for name, value in envvars.items()
+        if value or not name.startswith("SNAKEMAKE_STORAGE_")
+    }

@@ -1,0 +1,1 @@
+"""Pure planning: plain values in, request dictionaries out. Nothing here asks anybody."""

@@ -1,0 +1,72 @@
+"""Job definitions, named by what they hold.
+
+A definition is a pure function of the rule's name, image, roles, log group and tags, and its name
+holds the hash of all that. So one that exists under the name is the right one, whoever made it and
+however long ago, and nothing is registered twice. What varies between jobs of a rule (resources,
+command, time limit) is overridden at submission and stays out.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from snakemake_executor_plugin_batchx.plan.names import hash_content, make_definition_name
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PYTHON
+
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+
+ATTEMPTS = 3
+"""How often Batch may start a job in all, when host or network failed it."""
+
+EVALUATE_ON_EXIT: tuple[dict[str, str], ...] = (
+    {"onStatusReason": "Host EC2*", "action": "RETRY"},
+    {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
+    {"onReason": "CannotPull*", "action": "RETRY"},
+    {"onReason": "DockerTimeout*", "action": "RETRY"},
+    {"onReason": "*", "action": "EXIT"},
+)
+"""Batch retries what only a new host can mend; the tool's failures are Snakemake's (`retries:`).
+
+No match means retry (https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html), hence
+the last row."""
+
+
+@dataclass(frozen=True)
+class DefinitionSettings:
+    """What a run's settings put into every definition."""
+
+    job_role: str | None = None
+    execution_role: str | None = None
+    log_group: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def plan_definition(rule: str, image: str, settings: DefinitionSettings) -> dict[str, Any]:
+    """Return the RegisterJobDefinition request for a rule's jobs.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
+    """
+    container: dict[str, Any] = {
+        "image": image,
+        # Always set: the image's own CMD would be inherited. Every submission overrides it.
+        "command": [RUNTIME_PYTHON, "--version"],
+        "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
+    }
+    if settings.job_role:
+        container["jobRoleArn"] = settings.job_role
+    if settings.execution_role:
+        container["executionRoleArn"] = settings.execution_role
+    if settings.log_group and settings.log_group != DEFAULT_LOG_GROUP:
+        container["logConfiguration"] = {
+            "logDriver": "awslogs",
+            "options": {"awslogs-group": settings.log_group},
+        }
+    request: dict[str, Any] = {
+        "type": "container",
+        "platformCapabilities": ["EC2"],
+        "containerProperties": container,
+        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
+        "propagateTags": True,
+        "tags": {**settings.tags, "batchx:rule": rule},
+    }
+    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}

@@ -1,0 +1,44 @@
+"""SubmitJob requests."""
+
+from typing import Any
+
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.spec import JOB_MODULE, RUNTIME_PYTHON
+
+
+def make_job_command(region: str, spec_url: str) -> list[str]:
+    """Return the command of every job: short, because ECS refuses overrides over 8,192 characters.
+
+    All else a job needs is in the object at `spec_url`. The region is said because ECS on EC2
+    tells a container none, and an image's own environment may tell a wrong one.
+    """
+    return [RUNTIME_PYTHON, "-I", "-m", JOB_MODULE, region, spec_url]
+
+
+def plan_submission(
+    *,
+    name: str,
+    queue: str,
+    definition_arn: str,
+    command: list[str],
+    resources: BatchResources,
+    tags: dict[str, str],
+) -> dict[str, Any]:
+    """Return the SubmitJob request for a single job.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+    """
+    request: dict[str, Any] = {
+        "jobName": name,
+        "jobQueue": queue,
+        "jobDefinition": definition_arn,
+        "containerOverrides": {
+            "command": command,
+            "resourceRequirements": resources.make_requirements(),
+        },
+        "propagateTags": True,
+        "tags": tags,
+    }
+    if resources.timeout_seconds is not None:
+        request["timeout"] = {"attemptDurationSeconds": resources.timeout_seconds}
+    return request

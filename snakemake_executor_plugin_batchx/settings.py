@@ -1,0 +1,173 @@
+"""The settings of the executor: what each means, and what is wrong with a wrong one."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+
+LOCAL_QUEUE = "local"
+"""The queue name that stands for the embedded Batch."""
+
+MAX_TAGS = 40
+"""AWS allows 50 tags on a job (https://docs.aws.amazon.com/batch/latest/userguide/using-tags.html);
+ten are kept for our own."""
+
+
+def _setting(help_text: str, metavar: str, **more: Any) -> Any:
+    metadata = {"help": help_text, "metavar": metavar, "env_var": True, "required": False, **more}
+    return field(default=None, metadata=metadata)
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
+    """Settings of `--executor batchx`; Snakemake makes `--batchx-…` options of the fields."""
+
+    job_queue: str | None = _setting(
+        "The AWS Batch job queue that runs the jobs: its name or its ARN. 'local' starts a Batch "
+        "of our own on this machine, for trying and testing: no AWS account is needed.",
+        "QUEUE",
+        type=str,
+    )
+    region: str | None = _setting(
+        "The AWS region of the queue, such as eu-west-1. Default: that of the queue's ARN, else "
+        "what AWS's own tools would use (AWS_REGION, AWS_DEFAULT_REGION, the profile).",
+        "REGION",
+        type=str,
+    )
+    profile: str | None = _setting(
+        "The profile in ~/.aws/config whose credentials are used on this machine. Default: what "
+        "AWS's own tools would use. Jobs never get them: they have a role.",
+        "NAME",
+        type=str,
+    )
+    s3_root: str | None = _setting(
+        "Where jobs and this machine exchange files: s3://bucket/prefix. The bucket must exist. "
+        "Default with an s3 default storage provider: .batchx below its prefix. "
+        "With --batchx-job-queue local a bucket is made.",
+        "S3_URL",
+        type=str,
+    )
+    job_role: str | None = _setting(
+        "ARN of the IAM role that jobs run with: it lets them read and write the S3 root. "
+        "Default: the role of the instances.",
+        "ARN",
+        type=str,
+    )
+    execution_role: str | None = _setting(
+        "ARN of the IAM role that ECS itself uses to pull images and write logs for a job. "
+        "Default: none (the instances' own role).",
+        "ARN",
+        type=str,
+    )
+    tags: list[str] | None = _setting(  # noqa: RUF009
+        "Tags for every job and job definition, for cost reports and policies: one or more "
+        "KEY=VALUE.",
+        "KEY=VALUE",
+        nargs="+",
+        type=str,
+    )
+    log_group: str | None = _setting(
+        "The CloudWatch log group that takes the jobs' output. It must exist. "
+        "Default: /aws/batch/job, Batch's own.",
+        "NAME",
+        type=str,
+    )
+    scratch: str | None = _setting(
+        "Folder inside the container where a job works: absolute, such as a mounted volume. Each "
+        "job makes a folder of its own there and removes it. Default: TMPDIR, else /tmp.",
+        "PATH",
+        type=str,
+    )
+
+    def __post_init__(self) -> None:
+        """Begin to note what parsing reads: these settings are made just before it."""
+        # Imported here because Snakemake imports this module inside every job as well.
+        from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
+
+        parse_audit.start_recording()
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A rule for a setting's text: what it must look like, and how that is told."""
+
+    setting: str
+    regex: str
+    wanted: str
+
+
+_ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
+
+PATTERNS = (
+    Pattern(
+        "job_queue",
+        r"[A-Za-z0-9][\w-]{0,127}|arn:aws[a-z-]*:batch:[a-z0-9-]+:\d{12}:job-queue/[\w-]{1,128}",
+        "the name (letters, digits, - and _, at most 128) or the ARN of a job queue, or 'local'",
+    ),
+    Pattern("region", r"[a-z]{2,}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1"),
+    Pattern(
+        "s3_root",
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?",
+        "an S3 URL such as s3://my-bucket/my-run",
+    ),
+    Pattern("job_role", _ROLE, "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/me"),
+    Pattern(
+        "execution_role", _ROLE, "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/me"
+    ),
+    Pattern(
+        "log_group",
+        r"[\w./#-]{1,512}",
+        "the name of a CloudWatch log group (letters, digits and _ - / . #, at most 512)",
+    ),
+    Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
+)
+
+
+def list_setting_problems(settings: ExecutorSettings) -> list[str]:
+    """Return a sentence for each setting that is wrong by itself, without asking AWS."""
+    problems = []
+    if not settings.job_queue:
+        problems.append(
+            "No job queue is set: give --batchx-job-queue QUEUE (or the environment variable "
+            "SNAKEMAKE_BATCHX_JOB_QUEUE); 'local' runs jobs on this machine."
+        )
+    for pattern in PATTERNS:
+        value = getattr(settings, pattern.setting)
+        if value and not re.fullmatch(pattern.regex, value):
+            option = "--batchx-" + pattern.setting.replace("_", "-")
+            problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
+    return problems + _list_tag_problems(settings.tags or [])
+
+
+def _list_tag_problems(items: list[str]) -> list[str]:
+    problems = []
+    for item in items:
+        key, separator, value = item.partition("=")
+        if not separator or not re.fullmatch(r"[\w\s.:/+@-]{1,128}", key):
+            problems.append(
+                f"--batchx-tags {item!r} is not valid: it must be KEY=VALUE with a key of letters, "
+                "digits, blanks and _ . : / + - @ (at most 128)."
+            )
+        elif key.lower().startswith("aws:"):
+            problems.append(f"--batchx-tags {item!r} is not valid: keys starting 'aws:' are AWS's.")
+        elif not re.fullmatch(r"[\w\s.:/=+@-]{0,256}", value):
+            problems.append(
+                f"--batchx-tags {item!r} is not valid: the value may hold letters, digits, blanks "
+                "and _ . : / = + - @ (at most 256)."
+            )
+    keys = [item.partition("=")[0] for item in items]
+    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    if repeated:
+        problems.append(f"--batchx-tags has {', '.join(repeated)} more than once: keep one each.")
+    if len(items) > MAX_TAGS:
+        problems.append(
+            f"--batchx-tags has {len(items)} tags: at most {MAX_TAGS} are possible "
+            "(AWS allows 50 and batchx adds its own)."
+        )
+    return problems
+
+
+def parse_tags(items: list[str] | None) -> dict[str, str]:
+    """Turn KEY=VALUE items that `list_setting_problems` found sound into a mapping."""
+    return dict(item.split("=", 1) for item in items or [])

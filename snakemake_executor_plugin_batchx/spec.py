@@ -1,0 +1,245 @@
+"""The wire format between head and job: what a job shall do, and what came of it.
+
+Both travel as one *packet* each: a JSON header followed by any number of byte ranges. A job spec
+packet has what all jobs of a submission share in its header and one range a job; a result packet
+has the job's verdict and file list in its header and the small output files as ranges. A reader
+needs the first kilobytes and then the ranges it wants, so an array child reads its own spec, and a
+later job its input from an earlier job's result, without moving the rest.
+
+Standard library only: this module runs on both sides.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+SPEC_VERSION = 1
+
+MAGIC = b"batchx1 "
+PREFIX_BYTES = len(MAGIC) + 12 + 1
+"""Magic, twelve digits of header length, newline."""
+
+FIRST_READ_BYTES = 64 * 1024
+"""What a reader asks for before it knows the header's length."""
+
+SMALL_FILE_BYTES = 1024 * 1024
+"""Up to this size a result file travels inside the result packet."""
+
+PACKET_BODY_BYTES = 16 * 1024 * 1024
+"""Small files are packed until their sum reaches this; the rest go as objects of their own."""
+
+EXIT_LEASE_LOST = 113
+"""Exit code of a job that found another submission of itself at work (job/lease.py)."""
+
+EXIT_TERMINATED = 143
+"""Exit code of a job ended by SIGTERM, as a shell reports it (128 + 15)."""
+
+JOB_MODULE = "snakemake_executor_plugin_batchx.job"
+RUNTIME_PYTHON = "/batchx/bin/python"
+"""The interpreter that a job starts: the runtime's own, never the image's."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Where the bytes of a file are: a range of an object under the S3 root's bucket."""
+
+    key: str
+    offset: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file, directory or symbolic link, as it is to stand in the job or on the head.
+
+    `path` is relative to the working directory, or absolute. Files have a `blob`, links a
+    `target`; `mode` holds the permission bits, `mtime_ns` nanoseconds since the epoch.
+    """
+
+    path: str
+    kind: Literal["file", "dir", "link"]
+    mode: int
+    mtime_ns: int
+    blob: Blob | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A path the job is to leave behind; an optional one may be missing (temp() in a group)."""
+
+    path: str
+    kind: Literal["output", "log", "benchmark"]
+    is_optional: bool = False
+
+
+@dataclass(frozen=True)
+class ExpectedStep:
+    """What the head saw of one rule instance: the guard in the job refuses anything else."""
+
+    rule: str
+    wildcards: dict[str, str]
+    input: tuple[str, ...]
+    output: tuple[str, ...]
+    log: tuple[str, ...]
+    benchmark: str | None
+
+
+@dataclass(frozen=True)
+class SharedSpec:
+    """What all jobs of a submission share.
+
+    `root_prefix` is the S3 root's, for what the job writes there. `sources` is a tar.gz,
+    unpacked `source_depth` directories deep, so that paths above the working directory exist;
+    `start_dir` (where Snakemake starts) and `work_dir` (what relative paths refer to) are
+    relative to where it is unpacked. `envvars` may hold secrets: they travel here only.
+    """
+
+    version: int
+    run_id: str
+    root_prefix: str
+    sources: Blob
+    source_depth: int
+    start_dir: str
+    work_dir: str
+    scratch: str | None = None
+    envvars: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What one job is to do: `argv` are the arguments of its Snakemake."""
+
+    name: str
+    argv: tuple[str, ...]
+    inputs: tuple[Entry, ...]
+    products: tuple[Product, ...]
+    steps: tuple[ExpectedStep, ...]
+    lease_key: str
+    result_key: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a job used.
+
+    Memory is that of the whole container where a cgroup tells, else of the largest process; None
+    where nobody tells.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    stage_in_seconds: float
+    stage_out_seconds: float
+    bytes_in: int
+    bytes_out: int
+    peak_memory_mib: float | None
+    oom_kills: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a job.
+
+    `exit_code` is the tool's own, `problem` a sentence where the job failed for another reason than
+    its tool, `tail` the end of its output.
+    """
+
+    version: int
+    exit_code: int
+    problem: str | None
+    tail: str
+    files: tuple[Entry, ...]
+    usage: Usage
+
+
+T = TypeVar("T")
+
+
+def encode(value: Any) -> Any:
+    """Turn a dataclass of this module into plain JSON values."""
+    return dataclasses.asdict(value)
+
+
+def decode(cls: type[T], value: Any) -> T:
+    """Build a dataclass of this module from plain JSON values.
+
+    Raises ValueError or TypeError where the values do not fit the class.
+    """
+    return typing.cast("T", _decode(cls, value))
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _decode(hints[name], item) for name, item in value.items()})
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(_decode(args[0], item) for item in value)
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _decode(next(arg for arg in args if arg is not types.NoneType), value)
+    return value
+
+
+def make_packet(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:
+    """Join a JSON header and byte ranges into one object.
+
+    The header gets a key `parts` with offset and length of each range, counted from the end of
+    the header (`get_body_offset` tells where that is).
+    """
+    spans, offset = [], 0
+    for part in parts:
+        spans.append([offset, len(part)])
+        offset += len(part)
+    text = json.dumps({**header, "parts": spans}, separators=(",", ":")).encode()
+    return b"".join([MAGIC, b"%012d\n" % len(text), text, *parts])
+
+
+def get_body_offset(first_bytes: bytes) -> int:
+    """Return where the ranges of a packet begin, from its first bytes.
+
+    Raises ValueError where the bytes are not the start of a packet of this version.
+    """
+    if len(first_bytes) < PREFIX_BYTES or not first_bytes.startswith(MAGIC):
+        raise ValueError("not a batchx packet, or one of another version")
+    return PREFIX_BYTES + int(first_bytes[len(MAGIC) : PREFIX_BYTES - 1])
+
+
+@dataclass(frozen=True)
+class Packet:
+    """An opened packet: its header, and a way to read its ranges."""
+
+    header: dict[str, Any]
+    body_offset: int
+    read_range: Callable[[int, int], bytes]
+
+    def read_part(self, index: int) -> bytes:
+        """Return one of the packet's ranges; raises IndexError where there is none."""
+        offset, size = self.header["parts"][index]
+        return self.read_range(self.body_offset + offset, size) if size else b""
+
+
+def open_packet(read_range: Callable[[int, int], bytes]) -> Packet:
+    """Open a packet through `read_range(offset, size)`, which may return fewer bytes at the end.
+
+    What the first read brought is not read again, so a small packet costs one request.
+    """
+    first = read_range(0, FIRST_READ_BYTES)
+    body_offset = get_body_offset(first)
+    if body_offset > len(first):
+        first += read_range(len(first), body_offset - len(first))
+    is_whole = len(first) < FIRST_READ_BYTES
+
+    def read(offset: int, size: int) -> bytes:
+        if is_whole or offset + size <= len(first):
+            return first[offset : offset + size]
+        return read_range(offset, size)
+
+    return Packet(json.loads(first[PREFIX_BYTES:body_offset]), body_offset, read)

@@ -1,0 +1,118 @@
+"""Results on their way out: from the S3 root to the head's disk."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from snakemake_executor_plugin_batchx.spec import (
+    Blob,
+    Entry,
+    Product,
+    Result,
+    decode,
+    encode,
+    make_packet,
+    open_packet,
+)
+from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer, write_content
+from snakemake_executor_plugin_batchx.storage.tree import (
+    apply_modes,
+    apply_times,
+    make_skeleton,
+    remove_path,
+)
+
+HERE = ""
+"""Key of a blob that lies in the packet that names it: the job cannot know its offset yet."""
+
+
+@dataclass(frozen=True)
+class FetchedResult:
+    """A job's result, with the packet it came in: the small files' content."""
+
+    key: str
+    result: Result
+    packet: bytes
+
+
+def make_result_packet(result: Result, parts: Sequence[bytes]) -> bytes:
+    """Return the object that a job leaves: its result and its small files' content."""
+    return make_packet(encode(result), parts)
+
+
+class Fetcher:
+    """Reads results and puts their files in place. `base` is the head's working directory."""
+
+    def __init__(self, store: ObjectStore, mirror: Mirror, transfer: Transfer, base: str) -> None:
+        self._store = store
+        self._mirror = mirror
+        self._transfer = transfer
+        self._base = base
+
+    def fetch_result(self, key: str) -> FetchedResult:
+        """Return a job's result, in one request. Raises StorageError where there is none."""
+        data = self._store.read_bytes(key)
+        packet = open_packet(lambda offset, size: data[offset : offset + size])
+        header = {name: value for name, value in packet.header.items() if name != "parts"}
+        result = decode(Result, header)
+        files = tuple(_resolve(entry, key, packet.body_offset) for entry in result.files)
+        return FetchedResult(key, dataclasses.replace(result, files=files), data)
+
+    def place_files(
+        self, fetched: FetchedResult, products: Sequence[Product], *, now_ns: int, newest_ns: int
+    ) -> None:
+        """Put the files of these products in place, whole, replacing what was there.
+
+        All get one modification time, now or that of the newest input if that is later: Snakemake
+        compares times, and the order of arrival means nothing.
+        """
+        wanted = {product.path for product in products}
+        entries = tuple(e for e in fetched.result.files if _is_below(e.path, wanted))
+        for path in wanted & {entry.path for entry in entries}:
+            remove_path(os.path.join(self._base, path))
+        make_skeleton(self._base, entries)
+        files = [entry for entry in entries if entry.kind == "file"]
+        self._transfer.run_all(lambda entry: self._place_file(entry, fetched), files)
+        apply_modes(self._base, entries)
+        apply_times(self._base, entries, max(now_ns, newest_ns))
+        for entry in files:
+            full = os.path.join(self._base, entry.path)
+            if entry.blob is not None:
+                mtime_ns = os.stat(full).st_mtime_ns
+                self._mirror.note_blob(os.path.realpath(full), mtime_ns, entry.blob)
+
+    def _place_file(self, entry: Entry, fetched: FetchedResult) -> None:
+        blob = entry.blob
+        if blob is None:
+            raise ValueError(f"{entry.path} in {fetched.key} has no content")
+        target = Path(self._base, entry.path)
+        if blob.key != fetched.key:
+            self._transfer.fetch_blob(blob, target)
+            return
+        data = fetched.packet[blob.offset : blob.offset + blob.size]
+        write_content(blob, data, target)
+
+
+def list_missing(result: Result, products: Sequence[Product]) -> list[str]:
+    """Return the outputs that a job owed and did not leave."""
+    present = {entry.path for entry in result.files}
+    return [
+        product.path
+        for product in products
+        if product.kind == "output" and not product.is_optional and product.path not in present
+    ]
+
+
+def _resolve(entry: Entry, key: str, body_offset: int) -> Entry:
+    blob = entry.blob
+    if blob is None or blob.key != HERE:
+        return entry
+    here = Blob(key, blob.offset + body_offset, blob.size, blob.sha256)
+    return dataclasses.replace(entry, blob=here)
+
+
+def _is_below(path: str, tops: set[str]) -> bool:
+    return path in tops or any(str(parent) in tops for parent in PurePath(path).parents)

@@ -1,0 +1,81 @@
+"""What the head knows to be in S3: path → blob, so that an unchanged file is not sent again."""
+
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.spec import Blob
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS mirror (
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, root TEXT, run_id TEXT,
+    key TEXT, offset INTEGER, sha256 TEXT
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True)
+class KnownBlob:
+    """A blob that a file of this path, size and time had in S3, noted by the run `run_id`."""
+
+    blob: Blob
+    run_id: str
+
+
+class Mirror:
+    """A table on disk, one row a path; losing it costs uploads, nothing else.
+
+    Safe to use from many threads. To be closed: use it in a `with`.
+    """
+
+    def __init__(self, path: Path, root_url: str, run_id: str) -> None:
+        self._root_url = root_url
+        self._run_id = run_id
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=OFF")
+        self._connection.execute(_SCHEMA)
+
+    def __enter__(self) -> "Mirror":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the table."""
+        with self._lock:
+            self._connection.close()
+
+    def find_blob(self, path: str, size: int, mtime_ns: int) -> KnownBlob | None:
+        """Return where a file is under this S3 root, if it has not changed since it was noted."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT key, offset, sha256, run_id FROM mirror"
+                " WHERE path = ? AND size = ? AND mtime_ns = ? AND root = ?",
+                (path, size, mtime_ns, self._root_url),
+            ).fetchone()
+        if row is None:
+            return None
+        key, offset, sha256, run_id = row
+        return KnownBlob(Blob(key, offset, size, sha256), run_id)
+
+    def note_blob(self, path: str, mtime_ns: int, blob: Blob) -> None:
+        """Note where a file is."""
+        with self._lock:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    path,
+                    blob.size,
+                    mtime_ns,
+                    self._root_url,
+                    self._run_id,
+                    blob.key,
+                    blob.offset,
+                    blob.sha256,
+                ),
+            )
