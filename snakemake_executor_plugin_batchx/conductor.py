@@ -41,7 +41,7 @@ from snakemake_executor_plugin_batchx.spec import (
 from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, Fetcher, list_missing
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
-from snakemake_executor_plugin_batchx.storage.stage import Stager, check_unprotected
+from snakemake_executor_plugin_batchx.storage.stage import Stager
 
 POOL_THREADS = 8
 """How many jobs are prepared or collected at once; their files move in a pool of their own."""
@@ -100,6 +100,7 @@ class Conductor:
         self._numbers = itertools.count(1)
         self._last_warning = ""
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="batchx-job")
+        self._reason = ""
         self.submitted_count = 0
 
     def hand_over(self, description: JobDescription) -> str:
@@ -133,12 +134,16 @@ class Conductor:
                 self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
 
     def cancel(self, reason: str) -> None:
-        """End every job that has not ended; none is submitted from now on."""
+        """End every job that has not ended; none is submitted from now on.
+
+        A job whose submission is under way is ended by its own thread, for the same reason.
+        """
+        self._reason = self._reason or reason
         job_ids = self._inflight.cancel()
         if job_ids:
             self._ports.log.info(f"batchx: ending {len(job_ids)} jobs on AWS Batch.")
             self._ports.journal.write("cancel", is_intent=True, batch_job_ids=job_ids)
-            self._terminate(job_ids, reason)
+            self._terminate(job_ids)
 
     def close(self) -> None:
         """End what is left, and wait for what is being submitted or collected."""
@@ -146,8 +151,8 @@ class Conductor:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._ports.journal.write("end")
 
-    def _terminate(self, job_ids: list[str], reason: str) -> None:
-        for problem in self._ports.gateway.terminate_jobs(job_ids, reason):
+    def _terminate(self, job_ids: list[str]) -> None:
+        for problem in self._ports.gateway.terminate_jobs(job_ids, self._reason):
             self._ports.log.warning(f"batchx: {problem}")
 
     def _warn_once(self, message: str) -> None:
@@ -174,8 +179,6 @@ class Conductor:
         resources = plan_resources(description.resources, description.label)
         job.image = make_batch_image(description.container or "", description.label)
         job.memory_mib = resources.memory_mib
-        outputs = [p.path for p in description.products if p.kind == "output"]
-        check_unprotected(self._context.work_dir, outputs, description.label)
         inputs = ports.stager.stage_inputs(description.inputs, description.label)
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
         name = self._make_name(description, inputs, job.image, resources)
@@ -248,7 +251,7 @@ class Conductor:
         ports.journal.write("submitted", submission=job.submission, batch_job_id=job_id)
         self.submitted_count += 1
         if not self._inflight.note_submitted(job, job_id):
-            self._terminate([job_id], "The Snakemake run was cancelled.")
+            self._terminate([job_id])
             return
         ports.log.info(
             f"batchx: {job.description.label} is Batch job {job_id} ({name}): "

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
@@ -54,7 +54,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             self.executor_settings = ExecutorSettings()
         problems = list_setting_problems(self.executor_settings)
         if problems:
-            raise WorkflowError("\n".join(problems))
+            raise ApiError("\n".join(problems))
         self._opened_files = parse_audit.stop_recording()
         self.next_seconds_between_status_checks = min(
             BEAT_SECONDS, self.workflow.remote_execution_settings.seconds_between_status_checks
@@ -72,6 +72,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Hand over jobs; they are staged and submitted in the background."""
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
             describe_job,
+            find_protected_output,
         )
 
         conductor = self._get_conductor()
@@ -79,10 +80,18 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             self.run_job_pre(job)
             info = SubmittedJobInfo(job)
             try:
-                info.aux = {"submission": conductor.hand_over(describe_job(job, self))}
+                description = describe_job(job, self)
             except BatchxError as error:
                 self._report_failure(info, str(error))
                 continue
+            protected = find_protected_output(description)
+            if protected:
+                # To fail the job would not do: Snakemake removes the outputs of a failed job.
+                raise ApiError(
+                    f"{description.label}: output {protected} is write-protected (protected()): "
+                    "remove it, or its protection, first."
+                )
+            info.aux = {"submission": conductor.hand_over(description)}
             self.report_job_submission(info)
 
     def _get_conductor(self) -> "Conductor":
@@ -93,7 +102,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             try:
                 self._open_run = open_run(self, self._opened_files)
             except BatchxError as error:
-                raise WorkflowError(str(error)) from error
+                raise ApiError(str(error)) from error
         return self._open_run.conductor
 
     async def check_active_jobs(

@@ -56,9 +56,9 @@ class OpenRun:
         self.stack.close()
         calls = sum(self.budget.get_counts().values())
         self.log.info(
-            f"batchx: {self.conductor.submitted_count} jobs submitted, "
-            f"{self.definitions.registered_count} job definitions registered, "
-            f"{calls} Batch API calls, {time.monotonic() - self.started:.0f} s."
+            f"batchx: jobs submitted: {self.conductor.submitted_count}, job definitions "
+            f"registered: {self.definitions.registered_count}, Batch API calls: {calls}, time: "
+            f"{time.monotonic() - self.started:.0f} s"
         )
 
 

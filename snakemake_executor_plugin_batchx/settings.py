@@ -14,6 +14,15 @@ MAX_TAGS = 40
 ten are kept for our own."""
 
 
+def split_tags(given: list[str] | str) -> list[str]:
+    """Return the KEY=VALUE items of the option (a list) or the environment variable (a text).
+
+    At commas: no tag of AWS's may hold one, while a value may well hold blanks.
+    """
+    parts = [given] if isinstance(given, str) else given
+    return [item.strip() for part in parts for item in part.split(",") if item.strip()]
+
+
 def _setting(help_text: str, metavar: str, **more: Any) -> Any:
     metadata = {"help": help_text, "metavar": metavar, "env_var": True, "required": False, **more}
     return field(default=None, metadata=metadata)
@@ -62,10 +71,11 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
     )
     tags: list[str] | None = _setting(  # noqa: RUF009
         "Tags for every job and job definition, for cost reports and policies: one or more "
-        "KEY=VALUE.",
+        "KEY=VALUE, separated by blanks or commas (by commas in the environment variable).",
         "KEY=VALUE",
         nargs="+",
-        type=str,
+        parse_func=split_tags,
+        unparse_func=",".join,
     )
     log_group: str | None = _setting(
         "The CloudWatch log group that takes the jobs' output. It must exist. "

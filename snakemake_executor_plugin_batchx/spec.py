@@ -176,8 +176,11 @@ def decode(cls: type[T], value: Any) -> T:
 
 def _decode(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise TypeError(f"{kind.__name__} cannot be made of {type(value).__name__}")
         hints = typing.get_type_hints(kind)
-        return kind(**{name: _decode(hints[name], item) for name, item in value.items()})
+        # A name that the class lacks is refused by the class itself.
+        return kind(**{name: _decode(hints.get(name), item) for name, item in value.items()})
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         return tuple(_decode(args[0], item) for item in value)

@@ -50,6 +50,8 @@ TRANSIENT_CODES = frozenset(
 )
 """What another try may mend: the service's own trouble, never ours."""
 
+NETWORK_ERRORS = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
+
 _JAVA_PREFIX = re.compile(r"^Error executing request, Exception : |, RequestId: [0-9a-f-]{36}")
 
 
@@ -77,7 +79,7 @@ def explain_error(error: Exception, action: str) -> AwsError:
         )
     if isinstance(error, botocore.exceptions.NoCredentialsError):
         return AwsError(NO_CREDENTIALS, "NoCredentials", is_transient=False)
-    is_network = isinstance(error, botocore.exceptions.HTTPClientError)
+    is_network = isinstance(error, NETWORK_ERRORS)
     return AwsError(f"{action} failed: {error}", type(error).__name__, is_transient=is_network)
 
 

@@ -46,8 +46,8 @@ FAILURES = (
     FailureRow(
         "image",
         r"CannotPull.*(denied|unauthorized|not authorized|403|401)",
-        "its image {image} could not be pulled for want of permission: the instance role (or "
-        "--batchx-execution-role) needs ecr:GetAuthorizationToken, ecr:BatchGetImage and "
+        "its image {image} may not be pulled or does not exist: check its name; for ECR the "
+        "instance role (or --batchx-execution-role) needs ecr:GetAuthorizationToken, ecr:BatchGetImage and "
         "ecr:GetDownloadUrlForLayer",
     ),
     FailureRow(

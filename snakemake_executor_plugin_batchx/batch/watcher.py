@@ -1,12 +1,19 @@
 """When to ask Batch about jobs, and what is new."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from snakemake_executor_plugin_batchx.batch.gateway import DESCRIBE_JOBS_IDS
 from snakemake_executor_plugin_batchx.batch.state import JobState, interpret_job
 
 FIRST_INTERVAL_SECONDS = 0.5
+"""Between two looks while jobs move, where one call tells of all of them."""
+
+SECONDS_PER_CALL = 1.0
+"""Where it takes several calls: so many seconds each, for in a large run some job always moves."""
+
 GROWTH = 1.3
 MAX_MISSES = 20
 """DescribeJobs right after SubmitJob may not know the job yet; one unknown for this many polls
@@ -59,7 +66,8 @@ class Watcher:
         now = self.clock()
         is_new = any(job_id not in self._statuses for job_id in job_ids)
         if is_new:
-            self._interval_seconds = min(self._interval_seconds, self._get_first_interval())
+            first = self._get_first_interval(len(job_ids))
+            self._interval_seconds = min(self._interval_seconds, first)
             self._next_poll = min(self._next_poll, now + self._interval_seconds)
         for job_id in job_ids:
             self._statuses.setdefault(job_id, "")
@@ -67,8 +75,10 @@ class Watcher:
             return Poll()
         return self._poll(job_ids, now)
 
-    def _get_first_interval(self) -> float:
-        return min(FIRST_INTERVAL_SECONDS, self.max_interval_seconds)
+    def _get_first_interval(self, job_count: int) -> float:
+        calls = math.ceil(job_count / DESCRIBE_JOBS_IDS)
+        seconds = FIRST_INTERVAL_SECONDS if calls == 1 else SECONDS_PER_CALL * calls
+        return min(seconds, self.max_interval_seconds)
 
     def _poll(self, job_ids: Sequence[str], now: float) -> Poll:
         # Set first: a call that fails must not be repeated at once.
@@ -76,7 +86,7 @@ class Watcher:
         states = tuple(map(interpret_job, self.describer.describe_jobs(job_ids)))
         has_moved = any(self._statuses.get(s.job_id) != s.status for s in states)
         longer = min(self._interval_seconds * GROWTH, self.max_interval_seconds)
-        self._interval_seconds = self._get_first_interval() if has_moved else longer
+        self._interval_seconds = self._get_first_interval(len(job_ids)) if has_moved else longer
         self._next_poll = now + self._interval_seconds
         self._statuses = {s.job_id: s.status for s in states if not s.is_terminal}
         return Poll(states, self._note_misses({*job_ids} - {s.job_id for s in states}, now))

@@ -12,27 +12,28 @@ REFUSED_SCHEMES = {
 }
 
 
-def make_batch_image(container: str, rule: str) -> str:
+def make_batch_image(container: str, label: str) -> str:
     """Turn a rule's `container:` into the image of a job definition.
 
     `docker://` is dropped; everything else must be a registry reference as Docker takes it.
+    `label` names the rule in the error ("Rule align").
     Raises BatchxError for what no container engine can pull: a .sif file, another scheme, a path.
     """
     for scheme, what in REFUSED_SCHEMES.items():
         if container.startswith(scheme):
             raise BatchxError(
-                f"Rule {rule}: container {container!r} cannot run on AWS Batch, which knows no "
+                f"{label}: container {container!r} cannot run on AWS Batch, which knows no "
                 f"{what}: name a Docker or OCI image such as docker://debian:12-slim."
             )
     image = container.removeprefix("docker://")
     if "://" in image or image.endswith(".sif") or image.startswith((".", "/", "~")):
         raise BatchxError(
-            f"Rule {rule}: container {container!r} is not in a registry, so AWS Batch cannot pull "
+            f"{label}: container {container!r} is not in a registry, so AWS Batch cannot pull "
             "it: push the image to one (ECR, say) and name it as docker://registry/name:tag."
         )
     if not image or len(image) > MAX_IMAGE_CHARACTERS or any(c.isspace() for c in image):
         raise BatchxError(
-            f"Rule {rule}: container {container!r} is no image reference: it must be like "
+            f"{label}: container {container!r} is no image reference: it must be like "
             f"docker://registry/name:tag, no blanks, at most {MAX_IMAGE_CHARACTERS} characters."
         )
     return image

@@ -1,6 +1,6 @@
 """Snakemake in a child process: forked, so nothing is started or imported a second time.
 
-The child leads a session of its own, so that it and all its tools can be ended together.
+The child leads a process group of its own, so that it and all its tools can be ended together.
 """
 
 import os
@@ -94,7 +94,7 @@ def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd:
     """Run Snakemake in this process and end it with Snakemake's exit code."""
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.dup2(output_fd, 1)
@@ -141,7 +141,7 @@ def _wait_for(pid: int) -> tuple[int, resource.struct_rusage]:
 
 
 def _end_group(pid: int) -> tuple[int, resource.struct_rusage]:
-    """Ask the child's session to end, insist after TERM_GRACE_SECONDS, and reap the child."""
+    """Ask the child's group to end, insist after TERM_GRACE_SECONDS, and reap the child."""
     _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + TERM_GRACE_SECONDS
     while time.monotonic() < deadline:

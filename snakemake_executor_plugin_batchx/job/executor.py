@@ -5,6 +5,7 @@ listed while parsing and is not there, a random number, another time of day), ru
 give a wrong result with exit code 0. So each rule instance is compared with what the head saw.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,6 +70,24 @@ def find_exit_code(error: BaseException) -> int | None:
     return None
 
 
+def list_missing_outputs(step: Any) -> list[str]:
+    """Return the outputs that a rule owed and did not make, when its command has ended.
+
+    Snakemake checks the same, a little later, in words about latency of file systems. Outputs of
+    shadow rules still lie elsewhere, touch() makes its own: those are left to Snakemake.
+    """
+    if step.is_shadow:
+        return []
+    made_otherwise = ("pipe", "service", "touch")
+    return [
+        str(file)
+        for file in step.output
+        if not file.is_storage
+        and not any(file.flags.get(flag) for flag in made_otherwise)
+        and not os.path.lexists(file)
+    ]
+
+
 def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespace:
     """Return an executor plugin that runs only `steps` and notes why a job failed.
 
@@ -94,5 +113,9 @@ def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespac
                 if code:
                     write_note(note_path, Note(code, None))
                 raise
+            missing = list_missing_outputs(job)
+            if missing:
+                problem = f"Rule {job.rule.name} ended well but did not make {', '.join(missing)}."
+                write_note(note_path, Note(1, problem))
 
     return SimpleNamespace(Executor=Executor, common_settings=common_settings)

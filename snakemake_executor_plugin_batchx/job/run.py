@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -109,6 +110,7 @@ class JobRun:
         temporary = scratch / "tmp"
         temporary.mkdir()
         os.environ["TMPDIR"] = str(temporary)
+        tempfile.tempdir = None  # it remembers the folder above, where the scratch was made
         os.environ.setdefault("HOME", str(scratch))
         os.environ.setdefault("USER", "batchx")
         os.environ.update(self._shared.envvars)

@@ -28,8 +28,8 @@ def has_own_group(process_ids: set[int], cgroup: Path = CGROUP) -> bool:
     `process_ids` are ours: this process and an init above it. On a host without containers the
     group holds others as well, and its counters say nothing about the job.
     """
-    members = _read_first(cgroup, PROCESS_FILES)
-    return bool(members) and {int(line) for line in members.split()} <= process_ids
+    members = (_read_first(cgroup, PROCESS_FILES) or "").split()
+    return bool(members) and {int(member) for member in members} <= process_ids
 
 
 def read_memory(cgroup: Path = CGROUP) -> MemoryReading:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import botocore.exceptions
+import s3transfer.exceptions
+from boto3.exceptions import Boto3Error, S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
@@ -31,6 +33,14 @@ _TRANSFER = TransferConfig(
     multipart_chunksize=PART_BYTES,
     max_concurrency=LARGE_FILE_THREADS,
 )
+
+NETWORK_ERRORS = (
+    botocore.exceptions.BotoCoreError,
+    Boto3Error,
+    s3transfer.exceptions.S3DownloadFailedError,
+    s3transfer.exceptions.S3ValidationError,
+)
+"""What boto3 raises where S3 gave no answer, or not the bytes that it had announced."""
 
 T = TypeVar("T")
 
@@ -162,20 +172,27 @@ class S3Gateway:
         """Delete objects; those that are not there do not matter."""
         for start in range(0, len(keys), DELETE_BATCH):
             batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
-            self._call(
+            answer = self._call(
                 "s3:DeleteObject",
                 batch[0]["Key"],
                 lambda batch=batch: self._client.delete_objects(  # type: ignore[misc]
                     Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
                 ),
             )
+            for refused in answer.get("Errors", []):  # S3 answers 200 all the same
+                raise self._explain("s3:DeleteObject", refused["Key"], refused)
 
     def _call(self, action: str, key: str, call: Callable[[], T]) -> T:
         try:
             return call()
         except botocore.exceptions.ClientError as error:
             raise self._explain(action, key, error.response.get("Error", {})) from error
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
+        except S3UploadFailedError as error:
+            # boto3 hides S3's answer to an upload behind this (boto3/s3/transfer.py, upload_file).
+            answer = getattr(error.__context__, "response", {})
+            told = answer.get("Error", {"Message": str(error)})
+            raise self._explain(action, key, told) from error
+        except NETWORK_ERRORS as error:
             raise StorageError(f"{action} on s3://{self.bucket}/{key} failed: {error}") from error
 
     def _explain(self, action: str, key: str, error: Mapping[str, Any]) -> StorageError:

@@ -1,5 +1,6 @@
 """What the head knows to be in S3: path → blob, so that an unchanged file is not sent again."""
 
+import os
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from snakemake_executor_plugin_batchx.spec import Blob
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mirror (
-    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, root TEXT, run_id TEXT,
+    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, root TEXT, run_id TEXT,
     key TEXT, offset INTEGER, sha256 TEXT
 ) WITHOUT ROWID
 """
@@ -56,7 +57,7 @@ class Mirror:
             row = self._connection.execute(
                 "SELECT key, offset, sha256, run_id FROM mirror"
                 " WHERE path = ? AND size = ? AND mtime_ns = ? AND root = ?",
-                (path, size, mtime_ns, self._root_url),
+                (os.fsencode(path), size, mtime_ns, self._root_url),
             ).fetchone()
         if row is None:
             return None
@@ -69,7 +70,7 @@ class Mirror:
             self._connection.execute(
                 "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    path,
+                    os.fsencode(path),
                     blob.size,
                     mtime_ns,
                     self._root_url,

@@ -92,18 +92,3 @@ class Stager:
             raise BatchxError(f"Input {path} cannot be read: {error.strerror}.") from error
         self._mirror.note_blob(path, mtime_ns, blob)
         return blob
-
-
-def check_unprotected(base: str, paths: Sequence[str], label: str) -> None:
-    """Raise BatchxError where an output that the job would replace is write-protected.
-
-    By its mode bits: the superuser may write anything, and a job's result must not depend on
-    who runs the head.
-    """
-    for path in paths:
-        full = os.path.join(base, path)
-        if os.path.lexists(full) and not os.path.islink(full) and not os.stat(full).st_mode & 0o222:
-            raise BatchxError(
-                f"{label}: output {path} is write-protected (protected()): remove it or its "
-                "protection first."
-            )

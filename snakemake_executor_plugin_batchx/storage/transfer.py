@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -76,6 +76,9 @@ class Transfer:
         """Do `work` on all items in parallel; the first failure ends the rest and is raised."""
         futures = [self._pool.submit(work, item) for item in items]
         try:
+            ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
             return [future.result() for future in futures]
         except BaseException:
             for future in futures:
@@ -151,7 +154,7 @@ def check_content(blob: Blob, size: int, sha256: str, path: Path) -> None:
 def make_temporary(target: Path) -> Iterator[Path]:
     """Yield a name beside `target` that nobody else uses; nothing is left of it afterwards."""
     unique = f".{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}"
-    temporary = target.with_name(f".{target.name[:200]}{unique}")
+    temporary = target.with_name(f".{target.name[:40]}{unique}")
     try:
         yield temporary
     finally:

@@ -1,48 +1,76 @@
 """Files, directories and links on disk as entries of the wire format, and back."""
 
+import errno
 import os
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.spec import Entry
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The top of what is listed: its path as it was given, and where that really is."""
+
+    path: str
+    real: str
 
 
 def list_entries(base: str, path: str) -> list[Entry]:
     """Return a path below `base` and all below it as entries without blobs, parents first.
 
     A link at the top, or one that leaves the tree, is followed: its target would not be there
-    on the other side. Raises FileNotFoundError where there is nothing.
+    on the other side. Raises FileNotFoundError where there is nothing, OSError for pipes, sockets
+    and devices: they have no content that could travel.
     """
-    top = os.path.realpath(os.path.join(base, path))
-    return list(_iter_entries(base, path, top, is_top=True))
+    tree = _Tree(os.path.normpath(path), os.path.realpath(os.path.join(base, path)))
+    return list(_iter_entries(base, path, tree, is_top=True))
 
 
-def _iter_entries(base: str, path: str, top: str, *, is_top: bool) -> Iterator[Entry]:
+def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterator[Entry]:
     full = os.path.join(base, path)
     status = os.lstat(full)
     if stat.S_ISLNK(status.st_mode):
         target = os.readlink(full)
-        is_inside = os.path.realpath(full).startswith(top + os.sep)
-        if not is_top and is_inside and not os.path.isabs(target):
+        if not is_top and _has_target_inside(tree, path, full, target):
             yield Entry(path, "link", 0o777, status.st_mtime_ns, target=target)
             return
         status = os.stat(full)
     mode = stat.S_IMODE(status.st_mode)
-    if not stat.S_ISDIR(status.st_mode):
+    if stat.S_ISREG(status.st_mode):
         yield Entry(path, "file", mode, status.st_mtime_ns)
         return
+    if not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "neither a file nor a directory", full)
     yield Entry(path, "dir", mode, status.st_mtime_ns)
     for name in sorted(os.listdir(full)):
-        yield from _iter_entries(base, os.path.join(path, name), top, is_top=False)
+        yield from _iter_entries(base, os.path.join(path, name), tree, is_top=False)
+
+
+def _has_target_inside(tree: _Tree, path: str, full: str, target: str) -> bool:
+    """Tell whether a link leads into the tree here, and by its words alone there too."""
+    if os.path.isabs(target):
+        return False
+    worded = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    return _is_within(worded, tree.path) and _is_within(os.path.realpath(full), tree.real)
+
+
+def _is_within(path: str, top: str) -> bool:
+    return path == top or path.startswith(top + os.sep)
 
 
 def remove_path(path: str | os.PathLike[str]) -> None:
     """Remove a file, link or whole directory; nothing there is fine."""
     if os.path.isdir(path) and not os.path.islink(path):
-        for parent, _, _ in os.walk(path):
-            os.chmod(parent, 0o700)  # a protected directory would not let its files go
+        # A protected directory would neither be read nor let its files go.
+        os.chmod(path, 0o700)
+        for parent, names, _ in os.walk(path):
+            for inner in (os.path.join(parent, name) for name in names):
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
         shutil.rmtree(path)
     else:
         Path(path).unlink(missing_ok=True)

@@ -41,6 +41,20 @@ def describe_job(job: Any, executor: Any) -> JobDescription:
     )
 
 
+def find_protected_output(description: JobDescription) -> str | None:
+    """Return an output that is there and write-protected, as protected() leaves it, else None.
+
+    By its mode bits: the superuser may write anything, and what runs must not depend on who runs
+    the head.
+    """
+    for product in description.products:
+        path = product.path
+        is_file = product.kind == "output" and os.path.exists(path) and not os.path.islink(path)
+        if is_file and not os.stat(path).st_mode & 0o222:
+            return path
+    return None
+
+
 def _choose_container(steps: list[Any], label: str, workflow: Any) -> str | None:
     default = workflow.remote_execution_settings.container_image
     containers = {

@@ -1,0 +1,39 @@
+# The two commands a newcomer needs are `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-run
+PYTEST_FLAGS ?= -n 2
+
+.PHONY: help demo test lint format clean
+
+help:
+	@echo "make demo     install into $(VENV) and run a real workflow on the embedded Batch"
+	@echo "make test     lint, type checks and the whole test suite"
+	@echo "make lint     lint and type checks only"
+	@echo "make format   rewrite the code as the linter wants it"
+	@echo "make clean    remove what the above made"
+
+# A stamp an extra: pip runs again only when the package's metadata has changed.
+$(VENV)/.installed-%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+demo: $(VENV)/.installed-local
+	$(BIN)/batchx demo $(DEMO)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

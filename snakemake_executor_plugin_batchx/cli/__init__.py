@@ -1,0 +1,37 @@
+"""The `batchx` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from snakemake_executor_plugin_batchx.cli import demo, local
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.version import __version__
+
+COMMANDS = (demo, local)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; each command adds its own part."""
+    parser = argparse.ArgumentParser(
+        prog="batchx",
+        description="Run Snakemake workflows on AWS Batch, every rule in its own container image. "
+        "Workflows are run by Snakemake itself: snakemake --executor batchx. This command does "
+        "what is around that.",
+    )
+    parser.add_argument("--version", action="version", version=f"batchx {__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code. What the user can mend is told in one sentence."""
+    args = make_parser().parse_args(argv)
+    try:
+        exit_code: int = args.run(args)
+    except BatchxError as error:
+        print(f"batchx: {error}", file=sys.stderr)
+        return 1
+    return exit_code

@@ -1,0 +1,94 @@
+"""`batchx demo`: a real workflow on the embedded Batch, on this machine, without AWS or Docker."""
+
+import argparse
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+
+EXAMPLE = "outbreak"
+DEFAULT_FOLDER = "batchx-demo"
+PICTURE = Path("results", "outbreak.svg")
+TABLES = (Path("results", "clock.tsv"), Path("results", "regions.tsv"))
+UNCOPIED = shutil.ignore_patterns("results", "logs", "benchmarks", ".snakemake", ".gitignore")
+
+SNAKEMAKE_ARGUMENTS = ("--executor", "batchx", "--batchx-job-queue", "local", "--jobs", "4")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the `batchx` parser."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="run a real workflow on the embedded Batch, on this machine",
+        description="Copy the example workflow (the 2009 influenza pandemic from 433 sequenced "
+        "viruses) to DIR and run it on the embedded Batch: no AWS account and no Docker needed. "
+        "Run it again to see that nothing is left to do; remove a result to see what is.",
+    )
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        nargs="?",
+        type=Path,
+        default=Path(DEFAULT_FOLDER),
+        help=f"where to put the workflow and its results (default: {DEFAULT_FOLDER})",
+    )
+    parser.set_defaults(run=run_demo)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Copy the example unless it is there, run Snakemake in it, show where the results are."""
+    for module, extra in (("moto", "local"), ("snakemake", "")):
+        if importlib.util.find_spec(module) is None:
+            package = "snakemake-executor-plugin-batchx" + (f"[{extra}]" if extra else "")
+            raise BatchxError(f"The demo needs {module}: pip install '{package}'.")
+    folder: Path = args.folder
+    copy_example(find_example(), folder)
+    command = [sys.executable, "-m", "snakemake", *SNAKEMAKE_ARGUMENTS]
+    print(f"batchx demo: in {folder}, this runs\n\n    {shlex.join(['snakemake', *command[3:]])}\n")
+    exit_code = run_in(folder, command)
+    if exit_code == 0:
+        _show_results(folder, print)
+    return exit_code
+
+
+def find_example() -> Path:
+    """Return the example's folder: inside an installed package, or beside it in a checkout."""
+    package = Path(str(files("snakemake_executor_plugin_batchx")))
+    for parent in (package, package.parent):
+        folder = parent / "examples" / EXAMPLE
+        if (folder / "Snakefile").is_file():
+            return folder
+    raise BatchxError("The example workflow is not in this installation: install batchx again.")
+
+
+def copy_example(source: Path, folder: Path) -> None:
+    """Copy the example to `folder`, unless it stands there already.
+
+    Raises BatchxError where the folder holds something else.
+    """
+    if (folder / "Snakefile").is_file():
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise BatchxError(f"{folder} is not empty and holds no workflow: name another folder.")
+    shutil.copytree(source, folder, ignore=UNCOPIED, dirs_exist_ok=True)
+
+
+def run_in(folder: Path, command: Sequence[str]) -> int:
+    """Run a command in a folder, its output going where ours goes; return its exit code."""
+    sys.stdout.flush()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+
+
+def _show_results(folder: Path, show: Callable[[str], object]) -> None:
+    for table in TABLES:
+        show(f"\n{folder / table}:\n" + (folder / table).read_text().rstrip())
+    show(f"\nThe picture: {folder / PICTURE}")
+    show(f"Go on from there: cd {shlex.quote(str(folder))}, change something, run it again.")

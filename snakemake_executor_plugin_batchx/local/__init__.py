@@ -1,0 +1,1 @@
+"""The embedded AWS: what AWS Batch does, on this machine, without an account."""

@@ -1,0 +1,86 @@
+"""What a fresh embedded account holds.
+
+A bucket, a queue on a compute environment, two roles and Batch's log group.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import boto3
+from botocore.config import Config
+
+from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.orders import DEFAULT_LOG_GROUP
+
+QUEUE = "batchx-local"
+JOB_ROLE = "batchx-local-job"
+EXECUTION_ROLE = "batchx-local-execution"
+# Far more vCPUs than the host has: a job's wish for threads is never refused for it.
+COMPUTE_RESOURCES = {
+    "type": "EC2",
+    "minvCpus": 0,
+    "maxvCpus": 10_000,
+    "instanceTypes": ["optimal"],
+    "instanceRole": "ecsInstanceRole",
+    "subnets": ["subnet-local"],
+    "securityGroupIds": ["sg-local"],
+}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def furnish_account(
+    endpoint_url: str, identity: Identity, *, access_key_id: str, secret_access_key: str, pid: int
+) -> EmbeddedAws:
+    """Creates what a fresh account holds, through the account's own API, and describes it."""
+    session = boto3.Session(
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
+        region_name=identity.region,
+    )
+    config = Config(retries={"total_max_attempts": 1})
+    s3, logs, iam, batch = (
+        session.client(service, endpoint_url=endpoint_url, config=config)
+        for service in ("s3", "logs", "iam", "batch")
+    )
+    bucket = f"batchx-local-{secrets.token_hex(4)}"
+    s3.create_bucket(Bucket=bucket, **_make_location(identity.region))
+    logs.create_log_group(logGroupName=DEFAULT_LOG_GROUP)
+    roles = [
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        for role in (JOB_ROLE, EXECUTION_ROLE)
+    ]
+    batch.create_compute_environment(
+        computeEnvironmentName=QUEUE, type="MANAGED", computeResources=COMPUTE_RESOURCES
+    )
+    order = [{"order": 1, "computeEnvironment": QUEUE}]
+    batch.create_job_queue(jobQueueName=QUEUE, priority=1, computeEnvironmentOrder=order)
+    return EmbeddedAws(
+        endpoint_url=endpoint_url,
+        region=identity.region,
+        access_key_id=access_key_id,
+        secret_access_key=secret_access_key,
+        bucket=bucket,
+        job_queue=QUEUE,
+        job_role_arn=roles[0],
+        execution_role_arn=roles[1],
+        pid=pid,
+    )
+
+
+def _make_location(region: str) -> dict[str, dict[str, str]]:
+    """S3 takes no LocationConstraint for us-east-1, and demands one elsewhere."""
+    if region == "us-east-1":
+        return {}
+    return {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -1,0 +1,175 @@
+"""A job's attempts: started, reported, timed out, stopped, killed, tried again.
+
+Sources: https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html and job_timeouts.html
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from snakemake_executor_plugin_batchx.local.environments import ComputeEnvironment
+from snakemake_executor_plugin_batchx.local.errors import ServerError
+from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.jobs import Attempt, ContainerResult, Job, JobState
+from snakemake_executor_plugin_batchx.local.lifecycle import Lifecycle
+from snakemake_executor_plugin_batchx.local.limits import (
+    COMBINED_TAGS,
+    OVERRIDE_CHARACTERS,
+    OVERRIDES_TOO_LONG,
+)
+from snakemake_executor_plugin_batchx.local.orders import (
+    KillOrder,
+    Order,
+    StopOrder,
+    make_batch_environment,
+    make_log_streams,
+    make_start_order,
+    make_task_arn,
+)
+from snakemake_executor_plugin_batchx.local.overrides import (
+    count_override_characters,
+    find_task_resources,
+)
+from snakemake_executor_plugin_batchx.local.placement import Placement
+from snakemake_executor_plugin_batchx.local.retry import is_retried
+
+CONTAINER_EXITED = "Essential container in task exited"
+NOT_STARTED = "Task failed to start"
+TIMED_OUT = "Job attempt duration exceeded timeout"
+TOO_MANY_TAGS = "The total number of combined tags from the job and job definition is over 50"
+
+
+@dataclass
+class Attempts:
+    """All attempts that start or run, and the orders for the runner that follow."""
+
+    identity: Identity
+    read_now: Callable[[], float]
+    grace_seconds: float
+    placement: Placement
+    lifecycle: Lifecycle
+    make_id: Callable[[], str]
+    orders: list[Order] = field(default_factory=list)
+    deadlines: list[tuple[float, str, str]] = field(default_factory=list)
+
+    def start(self, job: Job, environment: ComputeEnvironment) -> None:
+        """Gives a RUNNABLE job its place.
+
+        It is STARTING, or FAILED where ECS would refuse the task.
+        """
+        number = len(job.attempts) + 1
+        refusal = self._find_refusal(job, number, environment)
+        if refusal is not None:
+            self.lifecycle.end(job, JobState.FAILED, refusal)
+            return
+        task_id = self.make_id().replace("-", "")
+        needed = find_task_resources(job.task)
+        # One host stands for all of an environment's instances.
+        instance = f"{environment.name}/{environment.identifier.replace('-', '')}"
+        attempt = Attempt(
+            identifier=f"{job.job_id}#{number}",
+            number=number,
+            task_arn=make_task_arn(self.identity, environment.name, task_id),
+            instance_arn=self.identity.make_arn("container-instance", instance, service="ecs"),
+            environment_name=environment.name,
+            vcpus=needed["VCPU"],
+            memory_mib=int(needed["MEMORY"]),
+            log_streams=make_log_streams(job, task_id),
+        )
+        job.attempts.append(attempt)
+        job.status_reason = None
+        job.move_to(JobState.STARTING)
+        self.placement.take(job, attempt)
+        self.orders.append(make_start_order(job, attempt))
+
+    def report_started(self, attempt_id: str) -> None:
+        """The runner started the attempt's containers.
+
+        The job is RUNNING, its timeout counts from now.
+
+        Raises:
+            ServerError: the attempt is not STARTING.
+        """
+        job, attempt = self._find(attempt_id)
+        job.move_to(JobState.RUNNING)
+        now = self.read_now()
+        attempt.started_at = job.started_at = int(now * 1000)
+        if job.timeout_seconds is not None:
+            heapq.heappush(self.deadlines, (now + job.timeout_seconds, attempt_id, "timeout"))
+
+    def report_exited(self, attempt_id: str, results: Sequence[ContainerResult]) -> None:
+        """The attempt's containers are gone.
+
+        ``results`` starts with the container that ended the attempt.
+
+        Raises:
+            ServerError: the attempt is not STARTING or RUNNING.
+        """
+        job, attempt = self._find(attempt_id)
+        self.placement.release(attempt)
+        ended = results[0]
+        attempt.results = tuple(results)
+        attempt.stopped_at = int(self.read_now() * 1000)
+        attempt.status_reason = NOT_STARTED if attempt.started_at is None else CONTAINER_EXITED
+        if attempt.is_timed_out:
+            attempt.status_reason = TIMED_OUT
+        if job.is_terminated:
+            self.lifecycle.end(job, JobState.FAILED, job.end_reason)
+        elif attempt.is_timed_out:
+            self.lifecycle.end(job, JobState.FAILED, TIMED_OUT)
+        elif ended.exit_code == 0:
+            self.lifecycle.end(job, JobState.SUCCEEDED, attempt.status_reason)
+        elif is_retried(
+            job.retry_strategy,
+            attempt.number,
+            exit_code=ended.exit_code,
+            reason=ended.reason,
+            status_reason=attempt.status_reason,
+        ):
+            self.lifecycle.make_runnable(job)
+        else:
+            self.lifecycle.end(job, JobState.FAILED, attempt.status_reason)
+
+    def stop(self, job: Job) -> None:
+        """Orders SIGTERM now and SIGKILL after the grace; a second call changes nothing."""
+        attempt = job.current_attempt
+        if attempt is None or attempt.is_stopping:
+            return
+        attempt.is_stopping = True
+        self.orders.append(StopOrder(attempt.identifier))
+        at = self.read_now() + self.grace_seconds
+        heapq.heappush(self.deadlines, (at, attempt.identifier, "kill"))
+
+    def pass_deadlines(self) -> None:
+        """Acts on timeouts and graces that are over; those of attempts that ended are forgotten."""
+        now = self.read_now()
+        while self.deadlines and self.deadlines[0][0] <= now:
+            _, attempt_id, kind = heapq.heappop(self.deadlines)
+            if attempt_id not in self.placement.taken:
+                continue
+            job, attempt = self.placement.taken[attempt_id]
+            if kind == "kill":
+                self.orders.append(KillOrder(attempt_id))
+            elif not attempt.is_stopping:
+                attempt.is_timed_out = True
+                self.stop(job)
+
+    def find_next_deadline(self) -> float | None:
+        """When ``pass_deadlines`` is due, in the clock's seconds."""
+        return self.deadlines[0][0] if self.deadlines else None
+
+    def _find(self, attempt_id: str) -> tuple[Job, Attempt]:
+        if attempt_id not in self.placement.taken:
+            raise ServerError(f"Attempt {attempt_id} neither starts nor runs")
+        return self.placement.taken[attempt_id]
+
+    def _find_refusal(self, job: Job, number: int, environment: ComputeEnvironment) -> str | None:
+        """Why ECS refuses the task although SubmitJob accepted the job; None if it does not."""
+        own = make_batch_environment(job, number, environment.name)
+        if count_override_characters(job.request, own) > OVERRIDE_CHARACTERS:
+            return OVERRIDES_TOO_LONG
+        if job.is_propagating_tags and len(job.definition.tags | job.tags) > COMBINED_TAGS:
+            return TOO_MANY_TAGS
+        return None

@@ -1,0 +1,52 @@
+"""The limits' tables applied to single values: each function refuses with the row's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from snakemake_executor_plugin_batchx.local.errors import ClientError
+from snakemake_executor_plugin_batchx.local.limits import BOUNDS
+from snakemake_executor_plugin_batchx.local.patterns import PATTERNS
+
+
+def check_bound(row: str, value: int) -> None:
+    """Refuses a number, count or length outside the row's bounds.
+
+    Raises:
+        ClientError: with the row's words.
+    """
+    if not BOUNDS[row].is_kept(value):
+        raise ClientError(BOUNDS[row].describe_breach(value))
+
+
+def check_kib(row: str, size_bytes: int) -> None:
+    """Like check_bound for sizes in bytes that the words tell in KiB (rounded up).
+
+    Raises:
+        ClientError: with the row's words.
+    """
+    if not BOUNDS[row].is_kept(size_bytes):
+        raise ClientError(BOUNDS[row].describe_breach(-(-size_bytes // 1024)))
+
+
+def check_pattern(row: str, value: str) -> None:
+    """Refuses a text that does not match the row's pattern.
+
+    Raises:
+        ClientError: with the row's words.
+    """
+    if not PATTERNS[row].is_kept(value):
+        raise ClientError(PATTERNS[row].describe_breach(value))
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Refuses too many tags, and keys or values that are too long or reserved.
+
+    Raises:
+        ClientError: with the row's words.
+    """
+    check_bound("tags", len(tags))
+    for key, value in tags.items():
+        check_bound("tag_key_length", len(key))
+        check_bound("tag_value_length", len(value))
+        check_pattern("tag_key", key)

@@ -1,0 +1,188 @@
+"""One container of a job as a process of this machine: started, read, signalled, buried."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
+from snakemake_executor_plugin_batchx.local.log_sink import LineSplitter, LogSink
+from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
+from snakemake_executor_plugin_batchx.local.process_environment import (
+    Surroundings,
+    find_command,
+    make_container_folders,
+    make_process_environment,
+)
+from snakemake_executor_plugin_batchx.local.runners import OUT_OF_MEMORY
+
+READ_BYTES = 64 * 1024
+# How long the output of a group that was killed may take to end.
+DRAIN_SECONDS = 1.0
+
+# The words of dockerd, runc and the awslogs driver as ECS passes them on.
+DAEMON = "CannotStartContainerError: Error response from daemon: "
+NO_EXECUTABLE = (
+    DAEMON + "failed to create task for container: failed to create shim task: OCI runtime create "
+    "failed: runc create failed: unable to start container process: exec: "
+    '"{name}": executable file not found in $PATH: unknown'
+)
+NO_COMMAND = (
+    "CannotCreateContainerError: Error response from daemon: No command specified (the process "
+    "runner has no image whose CMD could be run)"
+)
+NO_LOG_GROUP = (
+    DAEMON + "failed to initialize logging driver: failed to create Cloudwatch log stream: "
+    "ResourceNotFoundException: The specified log group does not exist."
+)
+
+
+class ContainerProcess:
+    """A process in a session of its own, whose output goes to a log stream line by line.
+
+    Any thread may signal it; one thread reads, looks for its end and buries it.
+
+    Attributes:
+        order: what to run.
+        result: how it ended; None before.
+        output: the pipe's end to read from; -1 where there is none.
+        exit_handle: becomes readable at its end (Linux); -1 where there is none.
+    """
+
+    def __init__(self, order: ContainerOrder, logs: LogSink):
+        self.order = order
+        self.result: ContainerResult | None = None
+        self.output = -1
+        self.exit_handle = -1
+        self._logs = logs
+        self._lines = LineSplitter()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_out_of_memory = False
+        # Held while the process may be reaped: its number is its own only until then.
+        self._lock = threading.Lock()
+
+    @property
+    def is_running(self) -> bool:
+        """True from its start until it is buried."""
+        return self._process is not None and self.result is None
+
+    @property
+    def group(self) -> int:
+        """The number of its process group; 0 before it started."""
+        return 0 if self._process is None else self._process.pid
+
+    def launch(self, task: StartOrder, scratch: Path, around: Surroundings) -> bool:
+        """Starts the process; returns False, with ``result`` set, if it cannot start."""
+        reason = self._find_log_refusal() or self._spawn(task, scratch, around)
+        if reason is not None:
+            self.result = ContainerResult(self.order.name, None, reason)
+            return False
+        self._logs.create_stream(self.order.log_group, self.order.log_stream)
+        return True
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signals the whole group, unless the process is over."""
+        with self._lock:
+            if self.is_running:
+                self._signal_group(number)
+
+    def kill_for_memory(self) -> None:
+        """Ends the process as the kernel ends a container that exceeds its memory."""
+        with self._lock:
+            if self.is_running:
+                self._is_out_of_memory = True
+                self._signal_group(signal.SIGKILL)
+
+    def has_exited(self) -> bool:
+        """True once the process ended and waits to be buried."""
+        if self._process is None or not self.is_running:
+            return False
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, flags) is not None
+
+    def read_output(self) -> bool:
+        """Passes a piece of output on, which must be there; returns False at its end."""
+        data = os.read(self.output, READ_BYTES)
+        self._put(self._lines.feed(data) if data else self._lines.finish())
+        return bool(data)
+
+    def bury(self) -> None:
+        """Notes how the process ended, after its group's end and its last output.
+
+        Call it once ``has_exited``, with ``output`` and ``exit_handle`` registered nowhere.
+        """
+        with self._lock:
+            if self._process is None:
+                return
+            self._signal_group(signal.SIGKILL)
+            code = self._process.wait()
+            # As Docker tells it: a process that a signal ended has 128 + the signal's number.
+            exit_code = 128 - code if code < 0 else code
+            reason = OUT_OF_MEMORY if self._is_out_of_memory else None
+            self.result = ContainerResult(self.order.name, exit_code, reason)
+        self._drain()
+        for handle in (self.output, self.exit_handle):
+            if handle >= 0:
+                os.close(handle)
+        self.output = self.exit_handle = -1
+
+    def _find_log_refusal(self) -> str | None:
+        if self._logs.has_group(self.order.log_group):
+            return None
+        if not self.order.is_creating_log_group:
+            return NO_LOG_GROUP
+        self._logs.create_group(self.order.log_group)
+        return None
+
+    def _spawn(self, task: StartOrder, scratch: Path, around: Surroundings) -> str | None:
+        """Starts the process; returns the reason if it cannot start."""
+        if not self.order.command:
+            return NO_COMMAND
+        folders = make_container_folders(scratch, self.order.name)
+        environment = make_process_environment(task, self.order, around, folders)
+        command = find_command(self.order, environment["PATH"], folders["work"])
+        if command is None:
+            return NO_EXECUTABLE.format(name=self.order.command[0])
+        reading, writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folders["work"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            os.close(reading)
+            return f"{DAEMON}{error}"
+        finally:
+            os.close(writing)
+        self.output = reading
+        if hasattr(os, "pidfd_open"):
+            self.exit_handle = os.pidfd_open(self._process.pid)
+        return None
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        # A group whose members are all zombies may be refused (EPERM on macOS).
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.group, number)
+
+    def _drain(self) -> None:
+        end = time.monotonic() + DRAIN_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.output, selectors.EVENT_READ)
+            while selector.select(max(end - time.monotonic(), 0.0)) and self.read_output():
+                pass
+        self._put(self._lines.finish())
+
+    def _put(self, messages: list[str]) -> None:
+        if messages:
+            self._logs.put(self.order.log_group, self.order.log_stream, messages)

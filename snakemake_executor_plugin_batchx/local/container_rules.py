@@ -1,0 +1,206 @@
+"""What a job definition's containers may ask for, on EC2 and on Fargate.
+
+Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html,
+API_TaskContainerProperties.html, API_EcsTaskProperties.html and API_ResourceRequirement.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pattern
+from snakemake_executor_plugin_batchx.local.errors import ClientError
+from snakemake_executor_plugin_batchx.local.platforms import (
+    EC2_REFUSES,
+    FARGATE_LOG_DRIVERS,
+    FARGATE_MEMORY_MIB,
+    FARGATE_REFUSES,
+)
+from snakemake_executor_plugin_batchx.local.shapes import JsonObject
+
+
+def check_container_properties(properties: JsonObject, *, is_fargate: bool) -> None:
+    """Checks ``containerProperties`` of RegisterJobDefinition.
+
+    Raises:
+        ClientError: for the first rule that is broken.
+    """
+    if "image" not in properties:
+        raise ClientError("Container properties must have an image")
+    _check_container(properties, is_fargate=is_fargate)
+    check_resources(read_resources(properties), is_fargate=is_fargate, is_complete=True)
+    for member in ("jobRoleArn", "executionRoleArn"):
+        if member in properties:
+            check_pattern("role_arn", properties[member])
+    _check_platform(properties, is_fargate=is_fargate)
+    _check_volumes(properties.get("volumes", []), [properties])
+
+
+def check_ecs_properties(properties: JsonObject, *, is_fargate: bool) -> None:
+    """Checks ``ecsProperties`` of RegisterJobDefinition: one task of one or more named containers.
+
+    Raises:
+        ClientError: for the first rule that is broken.
+    """
+    check_bound("task_properties", len(properties["taskProperties"]))
+    task = properties["taskProperties"][0]
+    containers = task["containers"]
+    check_bound("task_containers", len(containers))
+    names = [container.get("name") for container in containers]
+    if len(containers) > 1 and (None in names or len(set(names)) < len(names)):
+        raise ClientError("Every container of a task must have a name of its own")
+    if not any(container.get("essential", True) for container in containers):
+        raise ClientError("At least one container of a task must be essential")
+    totals = {"VCPU": 0.0, "MEMORY": 0.0, "GPU": 0.0}
+    for container in containers:
+        _check_container(container, is_fargate=is_fargate)
+        resources = read_resources(container)
+        if not is_fargate:
+            check_resources(resources, is_fargate=False, is_complete=True)
+        for kind, value in resources.items():
+            totals[kind] += value
+        _check_container_dependencies(container, names)
+    if is_fargate:
+        given = {kind: value for kind, value in totals.items() if value}
+        check_resources(given, is_fargate=True, is_complete=True)
+    for member in ("taskRoleArn", "executionRoleArn"):
+        if member in task:
+            check_pattern("role_arn", task[member])
+    _check_platform(task, is_fargate=is_fargate)
+    _check_volumes(task.get("volumes", []), containers)
+
+
+def read_resources(properties: Mapping[str, Any]) -> dict[str, float]:
+    """Maps VCPU, MEMORY (MiB) and GPU to what is asked for.
+
+    The older ``vcpus`` and ``memory`` count where nothing newer stands.
+
+    Raises:
+        ClientError: a value is no number, or stands twice.
+    """
+    resources: dict[str, float] = {}
+    for requirement in properties.get("resourceRequirements", []):
+        kind = requirement["type"]
+        if kind in resources:
+            raise ClientError(f"resourceRequirements holds {kind} more than once")
+        resources[kind] = _read_number(kind, requirement["value"])
+    for kind, member in (("VCPU", "vcpus"), ("MEMORY", "memory")):
+        if member in properties:
+            resources.setdefault(kind, float(properties[member]))
+    return resources
+
+
+def check_resources(resources: Mapping[str, float], *, is_fargate: bool, is_complete: bool) -> None:
+    """Checks what read_resources returned.
+
+    ``is_complete`` is false for overrides, which may name some only.
+
+    Raises:
+        ClientError: a resource is missing, too small, fractional on EC2, or no pair of Fargate's.
+    """
+    missing = {"VCPU", "MEMORY"} - resources.keys()
+    if is_complete and missing:
+        names = " and ".join(sorted(missing))
+        raise ClientError(f"Container resource requirements must have {names}")
+    if is_fargate:
+        _check_fargate_pair(resources)
+        return
+    for kind, row in (("VCPU", "vcpus"), ("MEMORY", "memory_mib"), ("GPU", "gpus")):
+        if kind in resources:
+            if resources[kind] != int(resources[kind]):
+                raise ClientError(f"{kind} must be a whole number for EC2, got {resources[kind]}")
+            check_bound(row, int(resources[kind]))
+
+
+def check_environment(environment: Iterable[Mapping[str, str]]) -> None:
+    """Refuses reserved or impossible names of environment variables.
+
+    Raises:
+        ClientError: with the name.
+    """
+    for variable in environment:
+        check_pattern("environment_name", variable.get("name", ""))
+
+
+def _read_number(kind: str, text: str) -> float:
+    try:
+        return float(text) if kind == "VCPU" else float(int(text))
+    except ValueError:
+        raise ClientError(f"The value of {kind} must be a number, got {text!r}") from None
+
+
+def _check_fargate_pair(resources: Mapping[str, float]) -> None:
+    if "GPU" in resources:
+        raise ClientError("GPU is not applicable for Fargate.")
+    vcpus, memory = resources.get("VCPU"), resources.get("MEMORY")
+    if vcpus is not None and vcpus not in FARGATE_MEMORY_MIB:
+        known = ", ".join(f"{value:g}" for value in FARGATE_MEMORY_MIB)
+        raise ClientError(f"Fargate has no {vcpus:g} vCPU: it should be one of {known}")
+    if vcpus is not None and memory is not None and memory not in FARGATE_MEMORY_MIB[vcpus]:
+        known = ", ".join(str(value) for value in sorted(FARGATE_MEMORY_MIB[vcpus]))
+        raise ClientError(
+            f"Fargate has no {memory:g} MiB with {vcpus:g} vCPU: it should be one of {known}"
+        )
+
+
+def _check_container(container: JsonObject, *, is_fargate: bool) -> None:
+    check_bound("image_length", len(container["image"]))
+    check_pattern("image", container["image"])
+    check_environment(container.get("environment", []))
+    if "user" in container:
+        check_pattern("user", container["user"])
+    linux = container.get("linuxParameters", {})
+    for member, row in (("sharedMemorySize", "shared_memory_mib"), ("swappiness", "swappiness")):
+        if member in linux:
+            check_bound(row, linux[member])
+    logs = container.get("logConfiguration")
+    if logs and is_fargate and logs["logDriver"] not in FARGATE_LOG_DRIVERS:
+        raise ClientError(f"Log driver {logs['logDriver']} is not applicable for Fargate.")
+
+
+def _check_platform(properties: JsonObject, *, is_fargate: bool) -> None:
+    """The rules for a task as a whole; a Fargate task's containers are looked at one by one."""
+    containers = properties.get("containers", [properties])
+    refused = FARGATE_REFUSES if is_fargate else EC2_REFUSES
+    for owner in (properties, *containers):
+        for path, message in refused.items():
+            if _has_path(owner, path):
+                raise ClientError(message)
+    if not is_fargate:
+        return
+    if "executionRoleArn" not in properties:
+        raise ClientError("executionRoleArn is required for Fargate.")
+    if "ephemeralStorage" in properties:
+        check_bound("fargate_storage_gib", properties["ephemeralStorage"]["sizeInGiB"])
+    if any("host" in volume for volume in properties.get("volumes", [])):
+        raise ClientError("host volumes are not applicable for Fargate.")
+
+
+def _has_path(properties: Mapping[str, Any], path: str) -> bool:
+    value: Any = properties
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    return value not in (False, [], {})
+
+
+def _check_volumes(volumes: list[JsonObject], containers: list[JsonObject]) -> None:
+    names = [volume.get("name", "") for volume in volumes]
+    for name in names:
+        check_pattern("volume_name", name)
+    if len(set(names)) < len(names):
+        raise ClientError("Volume names must differ")
+    for container in containers:
+        for mount in container.get("mountPoints", []):
+            if mount.get("sourceVolume") not in names:
+                raise ClientError(f"Unknown volume '{mount.get('sourceVolume')}'.")
+
+
+def _check_container_dependencies(container: JsonObject, names: list[str | None]) -> None:
+    for dependency in container.get("dependsOn", []):
+        if dependency["containerName"] not in names:
+            raise ClientError(f"Unknown container '{dependency['containerName']}' in dependsOn")
+        if dependency["containerName"] == container.get("name"):
+            raise ClientError("A container cannot depend on itself")

@@ -1,0 +1,141 @@
+"""What the Batch orders of a runner.
+
+Plain values, so that the state machine knows no process and no container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.jobs import Attempt, Job
+from snakemake_executor_plugin_batchx.local.overrides import substitute_parameters
+from snakemake_executor_plugin_batchx.local.shapes import JsonObject
+from snakemake_executor_plugin_batchx.local.views import read_parameters
+
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+
+
+@dataclass(frozen=True)
+class ContainerOrder:
+    """One container to run.
+
+    ``properties`` are the definition's, merged, for what a runner reads beyond these fields.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    memory_mib: int
+    is_essential: bool
+    log_group: str
+    log_stream: str
+    is_creating_log_group: bool
+    properties: JsonObject
+
+
+@dataclass(frozen=True)
+class StartOrder:
+    """Start an attempt: all its containers. The first essential one to exit ends it."""
+
+    attempt_id: str
+    job_id: str
+    job_role_arn: str | None
+    is_fargate: bool
+    containers: tuple[ContainerOrder, ...]
+
+
+@dataclass(frozen=True)
+class StopOrder:
+    """Send SIGTERM to an attempt's containers."""
+
+    attempt_id: str
+
+
+@dataclass(frozen=True)
+class KillOrder:
+    """Send SIGKILL to an attempt's containers."""
+
+    attempt_id: str
+
+
+Order = StartOrder | StopOrder | KillOrder
+
+
+def make_batch_environment(job: Job, number: int, environment_name: str) -> dict[str, str]:
+    """The variables that Batch itself sets.
+
+    Source: https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+    """
+    variables = {
+        "AWS_BATCH_CE_NAME": environment_name,
+        "AWS_BATCH_JOB_ATTEMPT": str(number),
+        "AWS_BATCH_JOB_ID": job.job_id,
+        "AWS_BATCH_JQ_NAME": job.queue.name,
+    }
+    if job.parent is not None:
+        variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
+        variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.parent.size)
+    return variables
+
+
+def make_log_streams(job: Job, task_id: str) -> dict[str, str]:
+    """Maps each container to its log stream.
+
+    Its name is ``<definition or awslogs-stream-prefix>/<container>/<task id>``.
+
+    Source: https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
+    """
+    streams = {}
+    for container in job.task["containers"]:
+        options = container.get("logConfiguration", {}).get("options", {})
+        prefix = options.get("awslogs-stream-prefix", job.definition.name)
+        streams[container["name"]] = f"{prefix}/{container['name']}/{task_id}"
+    return streams
+
+
+def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
+    """The order that starts an attempt of a job."""
+    own = make_batch_environment(job, attempt.number, attempt.environment_name)
+    container = job.task["containers"][0]
+    role = job.task.get("taskRoleArn", container.get("jobRoleArn"))
+    orders = [
+        _make_container_order(job, each, own, attempt.log_streams[each["name"]])
+        for each in job.task["containers"]
+    ]
+    is_fargate = job.definition.is_fargate
+    return StartOrder(attempt.identifier, job.job_id, role, is_fargate, tuple(orders))
+
+
+def _make_container_order(
+    job: Job, container: JsonObject, own: Mapping[str, str], log_stream: str
+) -> ContainerOrder:
+    given = {each["name"]: each.get("value", "") for each in container["environment"]}
+    options = container.get("logConfiguration", {}).get("options", {})
+    return ContainerOrder(
+        name=container["name"],
+        image=container["image"],
+        command=tuple(substitute_parameters(container["command"], read_parameters(job))),
+        environment={**given, **own},
+        memory_mib=find_memory_mib(container),
+        is_essential=container.get("essential", True),
+        log_group=options.get("awslogs-group", DEFAULT_LOG_GROUP),
+        log_stream=log_stream,
+        is_creating_log_group=options.get("awslogs-create-group", "false").lower() == "true",
+        properties=container,
+    )
+
+
+def find_memory_mib(container: JsonObject) -> int:
+    """The container's memory limit in MiB; 0 where only its task has one."""
+    for each in container["resourceRequirements"]:
+        if each["type"] == "MEMORY":
+            return int(each["value"])
+    return int(container.get("memory", 0))
+
+
+def make_task_arn(identity: Identity, environment_name: str, task_id: str) -> str:
+    """``arn:aws:ecs:<region>:<account>:task/<cluster>/<task id>``."""
+    return identity.make_arn("task", f"{environment_name}/{task_id}", service="ecs")

@@ -1,0 +1,96 @@
+"""What a job's process finds around it: its scratch, and the environment of Batch and ECS alone.
+
+Three things stand for the container that is not there: PATH is the server's own (for the
+image's), HOME and TMPDIR lie in the scratch, and the executable ``/batchx/bin/python`` is the
+server's own interpreter (for the runtime that real jobs have). AWS_ENDPOINT_URL is the one
+variable that AWS does not set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
+
+RUNTIME_PYTHON = "/batchx/bin/python"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all jobs of a server share.
+
+    ``credentials_url`` serves a role's credentials as ECS does; its last part is the role.
+    """
+
+    endpoint_url: str
+    region: str
+    path: str
+    credentials_url: str
+
+
+def make_scratch(attempt_id: str) -> Path:
+    """A fresh folder for one attempt."""
+    name = re.sub(r"[^A-Za-z0-9-]", "-", attempt_id)
+    return Path(tempfile.mkdtemp(prefix=f"batchx-{name}-"))
+
+
+def remove_scratch(scratch: Path) -> None:
+    """Removes an attempt's folder, whatever the job did to its permissions."""
+    try:
+        shutil.rmtree(scratch)
+    except PermissionError:
+        for folder, _, _ in os.walk(scratch):
+            Path(folder).chmod(0o700)
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).chmod(0o700)
+        shutil.rmtree(scratch)
+
+
+def make_container_folders(scratch: Path, name: str) -> dict[str, Path]:
+    """The container's own ``work``, ``home`` and ``tmp`` in the scratch."""
+    folders = {kind: scratch / name / kind for kind in ("work", "home", "tmp")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    return folders
+
+
+def make_process_environment(
+    task: StartOrder, container: ContainerOrder, around: Surroundings, folders: dict[str, Path]
+) -> dict[str, str]:
+    """The whole environment of a container's process.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html and
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html
+    """
+    role = (task.job_role_arn or "instance-role").rpartition("/")[2]
+    environment = {
+        "PATH": around.path,
+        "HOME": str(folders["home"]),
+        "TMPDIR": str(folders["tmp"]),
+        "HOSTNAME": socket.gethostname(),
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if task.is_fargate else "AWS_ECS_EC2",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{around.credentials_url}/{role}",
+        "AWS_ENDPOINT_URL": around.endpoint_url,
+    }
+    if task.is_fargate:
+        environment |= {"AWS_REGION": around.region, "AWS_DEFAULT_REGION": around.region}
+    return {**environment, **container.environment}
+
+
+def find_command(container: ContainerOrder, path: str, cwd: Path) -> list[str] | None:
+    """The command with its executable found as a container's would be; None if there is none."""
+    if not container.command:
+        return None
+    name, *arguments = container.command
+    if name == RUNTIME_PYTHON:
+        return [sys.executable, *arguments]
+    found = shutil.which(name if "/" not in name else str(cwd / name), path=path)
+    return None if found is None else [found, *arguments]

@@ -1,0 +1,81 @@
+"""The embedded AWS put together: Batch and its runner, moto beside it, HTTP in front."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from snakemake_executor_plugin_batchx.local.account import furnish_account
+from snakemake_executor_plugin_batchx.local.batch import Batch
+from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
+from snakemake_executor_plugin_batchx.local.engine import Engine
+from snakemake_executor_plugin_batchx.local.http_server import open_listener, open_server
+from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
+from snakemake_executor_plugin_batchx.local.placement import Capacity
+from snakemake_executor_plugin_batchx.local.process_environment import Surroundings
+from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
+from snakemake_executor_plugin_batchx.local.server import (
+    CREDENTIALS_PATH,
+    EmbeddedAwsApplication,
+)
+
+# They open nothing but this server.
+ACCESS_KEY_ID = "AKIALOCALBATCHX00000"
+SECRET_ACCESS_KEY = "batchxLocalSecretKeyForTestsOnly00000000"  # noqa: S105
+
+POLL_SECONDS = 0.05
+"""How soon the HTTP server notices that it should end."""
+
+
+def read_host_capacity() -> Capacity:
+    """The machine's vCPUs and memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Capacity(vcpus=os.cpu_count() or 1, memory_mib=memory // 2**20)
+
+
+@contextmanager
+def serve_embedded_aws(
+    capacity: Capacity, identity: Identity, *, grace_seconds: float = STOP_GRACE_SECONDS
+) -> Iterator[EmbeddedAws]:
+    """Serves from threads of this process for as long as the context lasts; then kills its jobs.
+
+    Args:
+        capacity: what all jobs may use together.
+        identity: account and region.
+        grace_seconds: between a job's SIGTERM and its SIGKILL.
+    """
+    with ExitStack() as undo:
+        listener = undo.enter_context(open_listener())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        path = os.environ.get("PATH", os.defpath)
+        around = Surroundings(url, identity.region, path, url + CREDENTIALS_PATH.rstrip("/"))
+        logs = MotoLogSink(identity.account_id, identity.region)
+        batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
+        engine = Engine(
+            batch,
+            lambda events: ProcessRunner(events, logs, around, grace_seconds=grace_seconds),
+        )
+        undo.callback(engine.close)
+        credentials = (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+        application = EmbeddedAwsApplication(engine, identity.region, credentials)
+        server = open_server(listener, application)
+        undo.callback(server.server_close)
+        serving = threading.Thread(
+            target=server.serve_forever, args=(POLL_SECONDS,), name="batchx-http", daemon=True
+        )
+        serving.start()
+        undo.callback(server.shutdown)
+        aws = furnish_account(
+            url,
+            identity,
+            access_key_id=ACCESS_KEY_ID,
+            secret_access_key=SECRET_ACCESS_KEY,
+            pid=os.getpid(),
+        )
+        # What users count are their own calls.
+        application.calls.clear()
+        yield aws

@@ -1,0 +1,65 @@
+"""AWS errors as sentences."""
+
+import botocore.exceptions
+import pytest
+
+from snakemake_executor_plugin_batchx.aws.errors import explain_error
+
+
+def make_error(code: str, message: str, status: int = 400) -> botocore.exceptions.ClientError:
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return botocore.exceptions.ClientError(answer, "SubmitJob")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "expected", "is_transient"),
+    [
+        (
+            "ClientException",
+            "Error executing request, Exception : ArrayJob Size must be between 2 and 10000, "
+            "RequestId: 12345678-1234-1234-1234-123456789012",
+            400,
+            "AWS Batch refuses batch:SubmitJob: ArrayJob Size must be between 2 and 10000.",
+            False,
+        ),
+        ("ServerException", "busy", 500, "AWS Batch failed at batch:SubmitJob: busy.", True),
+        (
+            "TooManyRequestsException",
+            "Too Many Requests",
+            429,
+            "AWS answers batch:SubmitJob with TooManyRequestsException: Too Many Requests.",
+            True,
+        ),
+        (
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+            403,
+            "The AWS credentials in use have expired: renew them (aws sso login, say) and start "
+            "again.",
+            False,
+        ),
+        ("Weird", "", 503, "AWS answers batch:SubmitJob with Weird: Weird.", True),
+    ],
+)
+def test_client_errors(
+    code: str, message: str, status: int, expected: str, *, is_transient: bool
+) -> None:
+    told = explain_error(make_error(code, message, status), "batch:SubmitJob")
+    assert str(told) == expected
+    assert told.is_transient is is_transient
+
+
+def test_network_errors_are_transient() -> None:
+    error = botocore.exceptions.EndpointConnectionError(endpoint_url="https://batch")
+    told = explain_error(error, "batch:DescribeJobs")
+    assert told.is_transient
+    assert "https://batch" in str(told)
+
+
+def test_missing_credentials_say_how_to_get_some() -> None:
+    told = explain_error(botocore.exceptions.NoCredentialsError(), "batch:DescribeJobs")
+    assert "--batchx-profile" in str(told)
+    assert not told.is_transient

@@ -1,0 +1,114 @@
+"""What all tests share: one embedded AWS a test process, and real Snakemake runs against it."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from snakemake_executor_plugin_batchx.local.launch import (
+    EmbeddedAws,
+    launch_embedded_aws,
+    make_environment,
+)
+
+RUN_TIMEOUT_SECONDS = 280
+
+FOREIGN = ("AWS_", "SNAKEMAKE_", "XDG_")
+"""Variables of whoever runs the tests that must not reach the runs."""
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[EmbeddedAws]:
+    """An embedded AWS that lasts as long as the test process."""
+    with launch_embedded_aws() as aws:
+        yield aws
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a Snakemake run ended, and what it said."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a workflow, and the AWS its runs see."""
+
+    folder: Path
+    aws: EmbeddedAws
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, **texts: str) -> None:
+        """Write files: `Snakefile=…`, or `a__txt=…` for a.txt."""
+        for name, text in texts.items():
+            path = self.folder / name.replace("__", ".")
+            path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def snakemake(self, *args: str, environment: Mapping[str, str] | None = None) -> Run:
+        """Run real Snakemake with our executor; `environment` is added to its own."""
+        command = [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "20", *args]
+        return run_command(command, self.folder, {**self.environment, **(environment or {})})
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for the embedded AWS."""
+        return make_client(self.aws, service)
+
+
+def run_command(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Run:
+    """Run a command with a clean environment; standard output and error come together."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**kept, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=RUN_TIMEOUT_SECONDS,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def make_client(aws: EmbeddedAws, service: str) -> Any:
+    """Return a boto3 client for the embedded AWS."""
+    return boto3.client(
+        service,
+        endpoint_url=aws.endpoint_url,
+        region_name=aws.region,
+        aws_access_key_id=aws.access_key_id,
+        aws_secret_access_key=aws.secret_access_key,
+    )
+
+
+def count_calls(aws: EmbeddedAws) -> dict[str, int]:
+    """Return how often each operation of the embedded AWS was called so far."""
+    with urllib.request.urlopen(aws.endpoint_url + "/_batchx/calls") as answer:
+        counts: dict[str, int] = json.load(answer)
+    return counts
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, embedded_aws: EmbeddedAws) -> Workspace:
+    """An empty folder whose runs use the standing embedded AWS as if it were AWS."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    environment = {
+        **make_environment(embedded_aws),
+        "SNAKEMAKE_BATCHX_JOB_QUEUE": embedded_aws.job_queue,
+        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{embedded_aws.bucket}/{tmp_path.name}",
+        "HOME": str(tmp_path),
+    }
+    return Workspace(folder, embedded_aws, environment)

@@ -1,0 +1,46 @@
+"""Snakemake's own suite for executors, for real on the embedded Batch."""
+
+import pytest
+from conftest import make_environment
+from snakemake.common.tests import TestWorkflowsLocalStorageBase
+from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+
+from snakemake_executor_plugin_batchx import ExecutorSettings
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+
+
+class TestOnStandingBatch(TestWorkflowsLocalStorageBase):
+    """As with AWS: a queue by name, credentials and endpoint from the environment."""
+
+    __test__ = True
+
+    @pytest.fixture(autouse=True)
+    def use_aws(self, embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws = embedded_aws
+        for name, value in make_environment(embedded_aws).items():
+            monkeypatch.setenv(name, value)
+
+    def get_executor(self) -> str:
+        return "batchx"
+
+    def get_executor_settings(self) -> ExecutorSettingsBase | None:
+        root = f"s3://{self.aws.bucket}/common"
+        return ExecutorSettings(job_queue=self.aws.job_queue, s3_root=root)
+
+    def get_assume_shared_fs(self) -> bool:
+        return False
+
+
+class TestOnLocalQueue(TestWorkflowsLocalStorageBase):
+    """With `--batchx-job-queue local`: an embedded AWS of the run's own."""
+
+    __test__ = True
+
+    def get_executor(self) -> str:
+        return "batchx"
+
+    def get_executor_settings(self) -> ExecutorSettingsBase | None:
+        return ExecutorSettings(job_queue="local")
+
+    def get_assume_shared_fs(self) -> bool:
+        return False

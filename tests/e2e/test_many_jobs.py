@@ -1,0 +1,119 @@
+"""Three hundred jobs: how often AWS is asked, and that nothing is left behind."""
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import Workspace, count_calls
+from snakemake import api
+from snakemake.settings import types as settings
+
+from snakemake_executor_plugin_batchx import ExecutorSettings
+from snakemake_executor_plugin_batchx.local.launch import make_environment
+
+JOBS = 300
+
+
+def list_job_processes(endpoint_url: str) -> list[str]:
+    """Return the command lines of processes that a job of this embedded Batch started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"AWS_BATCH_JOB_ID=" in environment and endpoint_url.encode() in environment:
+            found.append(command.replace(b"\0", b" ").decode())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_three_hundred_jobs(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile=f"""
+            rule all:
+                input: expand("out/{{n}}.txt", n=range({JOBS}))
+            rule one:
+                output: "out/{{n}}.txt"
+                resources: mem_mb=64
+                shell: "echo {{wildcards.n}} > {{output}}"
+            """
+    )
+    before = Counter(count_calls(workspace.aws))
+    run = workspace.snakemake("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s")
+    assert run.exit_code == 0, run.output[-3000:]
+    made = {path.name: path.read_text() for path in (workspace.folder / "out").iterdir()}
+    assert made == {f"{n}.txt": f"{n}\n" for n in range(JOBS)}
+
+    calls = Counter(count_calls(workspace.aws)) - before
+    batch = {name.removeprefix("batch."): n for name, n in calls.items() if "batch." in name}
+    assert batch["RegisterJobDefinition"] == 1
+    assert batch["DescribeJobDefinitions"] == 1
+    assert batch["SubmitJob"] == JOBS
+    # Three calls a look while 300 jobs are there; fewer as they end.
+    assert batch["DescribeJobs"] < JOBS
+    assert set(batch) == {
+        "DescribeJobQueues",
+        "DescribeComputeEnvironments",
+        "DescribeJobDefinitions",
+        "RegisterJobDefinition",
+        "SubmitJob",
+        "DescribeJobs",
+    }
+    assert f"jobs submitted: {JOBS}, job definitions registered: 1" in run.output
+    assert list_job_processes(workspace.aws.endpoint_url) == []
+
+
+def test_no_thread_is_left_in_the_head(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "one.txt"
+                shell: "echo 1 > {output}"
+            """
+    )
+    for name, value in make_environment(workspace.aws).items():
+        monkeypatch.setenv(name, value)
+    before = {thread.name for thread in threading.enumerate()}
+    with api.SnakemakeApi(settings.OutputSettings()) as snakemake_api:
+        workflow_api = snakemake_api.workflow(
+            resource_settings=settings.ResourceSettings(nodes=1),
+            snakefile=workspace.folder / "Snakefile",
+            workdir=workspace.folder,
+        )
+        workflow_api.dag(settings.DAGSettings(targets={"one.txt"})).execute_workflow(
+            executor="batchx",
+            executor_settings=ExecutorSettings(
+                job_queue=workspace.aws.job_queue,
+                s3_root=workspace.environment["SNAKEMAKE_BATCHX_S3_ROOT"],
+            ),
+        )
+    assert (workspace.folder / "one.txt").is_file()
+    ours = {t.name for t in threading.enumerate()} - before
+    assert not [name for name in ours if name.startswith("batchx")]
+
+
+def test_a_job_imports_only_what_a_job_needs(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            import sys
+            rule one:
+                output: "modules.txt"
+                params: modules=lambda wildcards: " ".join(sorted(sys.modules))
+                shell: "echo {params.modules} > {output}"
+            """
+    )
+    assert workspace.snakemake().exit_code == 0
+    loaded = (workspace.folder / "modules.txt").read_text().split()
+    package = "snakemake_executor_plugin_batchx."
+    ours = {name.removeprefix(package).split(".")[0] for name in loaded if package in name}
+    assert ours == {"errors", "executor", "job", "settings", "spec", "storage", "version"} & ours
+    assert {"job", "spec", "storage"} <= ours
+    assert not {"moto", "werkzeug", "docker"} & set(loaded)
+    assert os.environ.get("AWS_BATCH_JOB_ID") is None

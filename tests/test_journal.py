@@ -1,0 +1,63 @@
+"""The journal: whole lines, at once on the disk, from any thread."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snakemake_executor_plugin_batchx.journal import SCHEMA_VERSION, Journal
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("is_intent", [False, True])
+def test_a_line_can_be_read_before_the_journal_is_closed(tmp_path: Path, is_intent: bool) -> None:
+    path = tmp_path / "deep" / "run.jsonl"
+    with Journal(path, lambda: 1700000000.12345) as journal:
+        journal.write("submitted", is_intent=is_intent, submission="000001", rules=("a", "b"))
+        assert read_lines(path) == [
+            {
+                "v": SCHEMA_VERSION,
+                "t": 1700000000.123,
+                "event": "submitted",
+                "submission": "000001",
+                "rules": ["a", "b"],
+            }
+        ]
+
+
+def test_the_clock_is_asked_for_every_line(tmp_path: Path) -> None:
+    times = iter([1.0, 2.5])
+    with Journal(tmp_path / "run.jsonl", lambda: next(times)) as journal:
+        journal.write("run")
+        journal.write("end")
+    assert [line["t"] for line in read_lines(journal.path)] == [1.0, 2.5]
+
+
+def test_a_journal_that_is_there_is_continued(tmp_path: Path) -> None:
+    for event in ("run", "end"):
+        with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:
+            journal.write(event)
+    assert [line["event"] for line in read_lines(tmp_path / "run.jsonl")] == ["run", "end"]
+
+
+def test_lines_of_many_threads_do_not_mix(tmp_path: Path) -> None:
+    with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:
+
+        def write(number: int) -> None:
+            journal.write("state", number=number, text="line\nbreak ü " * 50)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(200)))
+    assert sorted(line["number"] for line in read_lines(journal.path)) == list(range(200))
+
+
+def test_after_its_end_a_journal_takes_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        journal.write("late")
