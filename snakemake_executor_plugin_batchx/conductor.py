@@ -194,7 +194,9 @@ class Conductor:
         resources: BatchResources,
     ) -> str:
         """Name a job by all that decides its result, so that the next run can find it again."""
-        content = [(e.path, e.kind, e.blob.sha256 if e.blob else e.target) for e in inputs]
+        content = sorted(
+            (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in inputs
+        )
         fingerprint = hash_content(
             {
                 "argv": description.argv,

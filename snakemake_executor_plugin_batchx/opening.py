@@ -21,7 +21,11 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.names import make_run_id
-from snakemake_executor_plugin_batchx.settings import ExecutorSettings, parse_tags
+from snakemake_executor_plugin_batchx.settings import (
+    LOCAL_QUEUE,
+    ExecutorSettings,
+    parse_tags,
+)
 from snakemake_executor_plugin_batchx.spec import SPEC_VERSION, Blob, SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
@@ -70,6 +74,7 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
     settings, workflow = executor.executor_settings, executor.workflow
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
+    _refuse_foreign_storage(settings, workflow.storage_settings)
     with ExitStack() as stack:
         session = open_session(settings, stack)
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
@@ -113,6 +118,15 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
         stack.callback(conductor.close)
         kept = stack.pop_all()
     return OpenRun(conductor, kept, budget, definitions, executor.logger, started)
+
+
+def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -> None:
+    if settings.job_queue == LOCAL_QUEUE and storage_settings.default_storage_provider:
+        raise BatchxError(
+            "--batchx-job-queue local starts an S3 of its own, which --default-storage-provider "
+            f"{storage_settings.default_storage_provider} does not see: leave the storage provider "
+            "out, or keep an embedded AWS standing (batchx local up) and use its queue and bucket."
+        )
 
 
 def choose_s3_root(setting: str | None, storage_settings: Any) -> str:

@@ -11,6 +11,8 @@ SNAKEMAKE_LOGGER = "snakemake.logging"
 ERROR_EVENT = "error"
 """LogEvent.ERROR of snakemake_interface_logger_plugins.common: exceptions, told to the user."""
 
+PART_SUFFIX = ".part"
+
 CLOSING_WORDS = ("At least one job did not complete successfully",)
 """What Snakemake adds when all is said."""
 
@@ -24,9 +26,12 @@ class Note:
 
 
 def write_note(path: Path, note: Note) -> None:
-    """Leave a note unless there is one."""
-    if not path.exists():
-        path.write_text(json.dumps({"exit_code": note.exit_code, "problem": note.problem}))
+    """Leave a note unless there is one: whole or not at all, for the disk may be full."""
+    if path.exists():
+        return
+    part = path.with_name(path.name + PART_SUFFIX)
+    part.write_text(json.dumps({"exit_code": note.exit_code, "problem": note.problem}))
+    part.replace(path)
 
 
 def read_note(path: Path) -> Note | None:

@@ -13,6 +13,11 @@ JOB_EXECUTOR = "batchx-guard"
 """The name under which the job registers its executor (job/executor.py)."""
 
 
+SETS = ("--rerun-triggers", "--allowed-rules", "--target-jobs", "--unneeded-temp-files")
+"""Options whose values Snakemake keeps in sets: sorted, so that the same job has the same
+arguments in the next run, and with them the same name."""
+
+
 def replace_option(argv: list[str], option: str, values: Iterable[str] | None) -> list[str]:
     """Return `argv` with the values of an option replaced; None takes the option out.
 
@@ -73,5 +78,7 @@ def make_job_argv(job: Any, executor: Any) -> tuple[str, ...]:
     snakefile = workflow.main_snakefile
     if os.path.isabs(snakefile):
         snakefile = os.path.relpath(snakefile, start_dir)
+    for option in SETS:
+        argv = replace_option(argv, option, sorted(take_option(argv, option)))
     fixed = ["--snakefile", snakefile, "--mode", "remote", "--executor", JOB_EXECUTOR]
     return (*fixed, *argv)

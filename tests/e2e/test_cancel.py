@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import FOREIGN, Workspace
+from runs import FOREIGN, Workspace
 from test_many_jobs import list_job_processes
 
 MOMENTS = {

@@ -1,12 +1,11 @@
 """Snakemake's own suite for executors, for real on the embedded Batch."""
 
 import pytest
-from conftest import make_environment
 from snakemake.common.tests import TestWorkflowsLocalStorageBase
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 from snakemake_executor_plugin_batchx import ExecutorSettings
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
 
 
 class TestOnStandingBatch(TestWorkflowsLocalStorageBase):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import Run, Workspace
+from runs import Run, Workspace
 from snapshots import check_snapshot, cut_error
 
 ONE_RULE = """

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Workspace, count_calls
+from runs import Workspace, count_calls
 
 WORKFLOW = """
     configfile: "config/settings.yaml"

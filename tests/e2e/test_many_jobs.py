@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import Workspace, count_calls
+from runs import Workspace, count_calls
 from snakemake import api
 from snakemake.settings import types as settings
 

@@ -1,4 +1,4 @@
-"""An embedded Batch in memory, with a clock that the test moves and a runner that the test plays."""
+"""An embedded Batch in memory: the test moves its clock and plays its runner."""
 
 from __future__ import annotations
 

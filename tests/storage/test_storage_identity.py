@@ -49,19 +49,18 @@ class Folder:
 
 @dataclass(frozen=True)
 class Link:
-    """A link to one of the tree's paths, or to a name that is not there."""
+    """A link to one of the paths of its tree, or to a path in it where nothing is."""
 
     choice: int
     is_dangling: bool
 
 
-def is_name(name: str) -> bool:
-    return (
-        name not in {"", ".", ".."} and not {"/", "\0"} & {*name} and len(os.fsencode(name)) <= 255
-    )
-
-
-names = (st.text(max_size=90) | st.binary(max_size=255).map(os.fsdecode)).filter(is_name)
+letters = st.characters(codec="utf-8", exclude_characters="/\0")
+any_bytes = st.lists(st.integers(1, 255).filter(lambda byte: byte != ord("/")), max_size=255)
+names = (
+    st.text(letters, min_size=1, max_size=60)
+    | any_bytes.filter(len).map(lambda values: os.fsdecode(bytes(values)))
+).filter(lambda name: name not in {".", ".."})
 contents = st.binary(max_size=100) | st.builds(
     lambda fill, size: fill * size,
     st.binary(min_size=1, max_size=1),
@@ -70,16 +69,15 @@ contents = st.binary(max_size=100) | st.builds(
 # Without reading it, nobody can send a file.
 files = st.builds(File, contents, st.integers(0, 0o777).map(lambda mode: mode | 0o400))
 links = st.builds(Link, st.integers(0, 50), st.booleans())
-nodes = st.recursive(
-    files | links,
-    lambda inner: st.builds(
-        Folder,
-        st.dictionaries(names, inner, max_size=4),
-        st.integers(0, 0o777).map(lambda mode: mode | 0o500),
-    ),
-    max_leaves=8,
-)
-trees = st.dictionaries(names, nodes.filter(lambda node: not isinstance(node, Link)), max_size=3)
+
+
+def folders_of(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Folder]:
+    mode = st.integers(0, 0o777).map(lambda mode: mode | 0o500)
+    return st.builds(Folder, st.dictionaries(names, inner, max_size=4), mode)
+
+
+nodes = st.recursive(files | links, folders_of, max_leaves=8)
+trees = st.dictionaries(names, files | folders_of(nodes), max_size=3)
 
 
 def list_paths(content: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -101,7 +99,7 @@ def build(base: Path, content: Mapping[str, Any]) -> None:
 def build_node(base: Path, path: str, node: Any, aims: list[str]) -> None:
     full = os.path.join(base, path)
     if isinstance(node, Link):
-        aim = aims[node.choice % len(aims)] + ("-gone" if node.is_dangling else "")
+        aim = f"{aims[0]}/not there" if node.is_dangling else aims[node.choice % len(aims)]
         os.symlink(os.path.relpath(aim, os.path.dirname(path)), full)
         return
     if isinstance(node, Folder):

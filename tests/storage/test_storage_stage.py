@@ -117,9 +117,8 @@ def test_a_changed_file_is_sent_again(tmp_path: Path) -> None:
 
 
 def test_a_missing_input_is_told_with_the_job(tmp_path: Path) -> None:
-    with open_stager(tmp_path, MemoryStore()) as stager:
-        with pytest.raises(BatchxError) as caught:
-            stager.stage_inputs(["gone.txt"], "Rule map")
+    with open_stager(tmp_path, MemoryStore()) as stager, pytest.raises(BatchxError) as caught:
+        stager.stage_inputs(["gone.txt"], "Rule map")
     assert str(caught.value) == (
         "Rule map: input gone.txt cannot be read: No such file or directory."
     )

@@ -1,4 +1,4 @@
-"""What all tests share: one embedded AWS a test process, and real Snakemake runs against it."""
+"""Real Snakemake runs against an embedded AWS, for the end-to-end tests."""
 
 import json
 import os
@@ -6,31 +6,19 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
-from snakemake_executor_plugin_batchx.local.launch import (
-    EmbeddedAws,
-    launch_embedded_aws,
-    make_environment,
-)
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
 RUN_TIMEOUT_SECONDS = 280
 
 FOREIGN = ("AWS_", "SNAKEMAKE_", "XDG_")
 """Variables of whoever runs the tests that must not reach the runs."""
-
-
-@pytest.fixture(scope="session")
-def embedded_aws() -> Iterator[EmbeddedAws]:
-    """An embedded AWS that lasts as long as the test process."""
-    with launch_embedded_aws() as aws:
-        yield aws
 
 
 @dataclass(frozen=True)
@@ -98,17 +86,3 @@ def count_calls(aws: EmbeddedAws) -> dict[str, int]:
     with urllib.request.urlopen(aws.endpoint_url + "/_batchx/calls") as answer:
         counts: dict[str, int] = json.load(answer)
     return counts
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, embedded_aws: EmbeddedAws) -> Workspace:
-    """An empty folder whose runs use the standing embedded AWS as if it were AWS."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    environment = {
-        **make_environment(embedded_aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": embedded_aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{embedded_aws.bucket}/{tmp_path.name}",
-        "HOME": str(tmp_path),
-    }
-    return Workspace(folder, embedded_aws, environment)

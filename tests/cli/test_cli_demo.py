@@ -1,0 +1,57 @@
+"""`batchx demo`, from the folder it makes to the second run that has nothing to do."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.cli import main
+from snakemake_executor_plugin_batchx.cli.demo import copy_example, find_example
+from snakemake_executor_plugin_batchx.errors import BatchxError
+
+
+def test_demo_runs_and_has_nothing_to_do_the_second_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo here"
+    started = time.monotonic()
+    assert main(["demo", str(folder)]) == 0
+    first = capfd.readouterr()
+    output = first.out + first.err
+    assert "snakemake --executor batchx --batchx-job-queue local --jobs 4" in output
+    assert "jobs submitted: 16, job definitions registered: 6" in output
+    assert "new_york" in output or "newyork" in output
+    assert (folder / "results" / "outbreak.svg").is_file()
+    assert time.monotonic() - started < 180
+
+    assert main(["demo", str(folder)]) == 0
+    second = capfd.readouterr()
+    assert "Nothing to be done" in second.out + second.err
+
+    (folder / "results" / "outbreak.svg").unlink()
+    assert main(["demo", str(folder)]) == 0
+    third = capfd.readouterr()
+    assert "jobs submitted: 1, job definitions registered: 1" in third.out + third.err
+
+
+def test_demo_does_not_touch_a_folder_with_something_else(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(BatchxError, match="is not empty"):
+        copy_example(find_example(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_what_the_user_can_mend_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    assert main(["demo", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"batchx: {tmp_path} is not empty")
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["demo", "--help"]])
+def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(argv)
+    assert ending.value.code == 0
+    assert "batchx" in capsys.readouterr().out

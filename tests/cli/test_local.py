@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.cli.local import find_state_file, list_exports, read_running
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+
+MAIN = "import sys; from snakemake_executor_plugin_batchx.cli import main; sys.exit(main())"
+
+
+class Command:
+    """The `batchx local` command with a state folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(folder)}
+        self.state_file = folder / "batchx" / "local.json"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", MAIN, "local", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Command]:
+    command = Command(tmp_path)
+    yield command
+    command.run("down")
+
+
+def test_up_env_and_down(command: Command) -> None:
+    up = command.run("up", "--vcpus", "2", "--memory-mib", "1000")
+    assert (up.returncode, up.stderr) == (0, "")
+    state = json.loads(command.state_file.read_text())
+    assert state["endpoint_url"] in up.stdout
+
+    again = command.run("up")
+    assert (again.returncode, "is up already" in again.stdout) == (0, True)
+    assert json.loads(command.state_file.read_text()) == state
+
+    shell = f'eval "$({shlex.join([sys.executable, "-c", MAIN, "local", "env"])})" && env'
+    done = subprocess.run(
+        ["sh", "-c", shell], env=command.environment, capture_output=True, text=True, check=True
+    )
+    exported = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert exported["AWS_ENDPOINT_URL"] == state["endpoint_url"]
+    assert exported["AWS_ACCESS_KEY_ID"] == state["access_key_id"]
+    assert exported["SNAKEMAKE_BATCHX_S3_ROOT"] == f"s3://{state['bucket']}/batchx"
+    assert exported["SNAKEMAKE_BATCHX_JOB_QUEUE"] == state["job_queue"]
+    assert exported["SNAKEMAKE_BATCHX_REGION"] == state["region"]
+
+    down = command.run("down")
+    assert (down.returncode, down.stdout) == (0, "The embedded AWS is down.\n")
+    assert not command.state_file.exists()
+
+
+def test_env_when_down_is_one_sentence_and_exit_1(command: Command) -> None:
+    done = command.run("env")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("batchx: The embedded AWS is not up: start it with `batchx local up`.\n")
+
+
+def test_down_when_down_is_no_error(command: Command) -> None:
+    done = command.run("down")
+    assert (done.returncode, done.stdout) == (0, "The embedded AWS is not up.\n")
+
+
+def test_a_state_file_of_a_dead_server_counts_as_down(command: Command) -> None:
+    command.run("up")
+    aws = read_running(command.state_file)
+    assert aws is not None
+    os.kill(aws.pid, signal.SIGKILL)
+    up = command.run("up")
+    assert "is up, at" in up.stdout
+    assert read_running(command.state_file) != aws
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
+def test_a_broken_state_file_counts_as_none(tmp_path: Path, text: str) -> None:
+    state_file = tmp_path / "local.json"
+    state_file.write_text(text)
+    assert read_running(state_file) is None
+
+
+def test_the_state_file_is_where_xdg_says() -> None:
+    assert find_state_file({"XDG_STATE_HOME": "/state"}) == Path("/state/batchx/local.json")
+    assert find_state_file({"HOME": "/h"}) == Path("/h/.local/state/batchx/local.json")
+
+
+def test_exports_are_quoted() -> None:
+    aws = EmbeddedAws("http://x", "r", "key", "it's; secret", "b", "q", "role", "role", 1)
+    lines = [shlex.split(line) for line in list_exports(aws)]
+    assert ["export", "AWS_SECRET_ACCESS_KEY=it's; secret"] in lines

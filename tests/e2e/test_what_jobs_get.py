@@ -1,0 +1,214 @@
+"""What a job is given and what it is not: requests, secrets, retries, storage, and the guard."""
+
+import json
+from typing import Any
+
+import pytest
+from runs import Workspace
+
+SECRET = "correct-horse-battery-staple"
+
+
+def describe_jobs_of(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return what Batch tells of the jobs that this workspace's runs submitted, in order."""
+    journals = sorted((workspace.folder / ".snakemake" / "batchx").glob("*.jsonl"))
+    events = [json.loads(line) for path in journals for line in path.read_text().splitlines()]
+    ids = [event["batch_job_id"] for event in events if event["event"] == "submitted"]
+    found = {j["jobId"]: j for j in workspace.client("batch").describe_jobs(jobs=ids)["jobs"]}
+    return [found[job_id] for job_id in ids]
+
+
+def test_requests_as_batch_stored_them(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "one.txt"
+                threads: 2
+                resources: mem_mb=1000, runtime=3
+                container: "docker://quay.io/me/tool:1.0"
+                shell: "echo {threads} > {output}"
+            """
+    )
+    role = "arn:aws:iam::123456789012:role/mine"
+    workspace.client("logs").create_log_group(logGroupName="mine")
+    run = workspace.snakemake(
+        *("--batchx-job-role", role, "--batchx-execution-role", role),
+        *("--batchx-tags", "project=flu", "who=a b,c=d", "--batchx-log-group", "mine"),
+    )
+    assert run.exit_code == 0, run.output
+    (job,) = describe_jobs_of(workspace)
+    container = job["container"]
+    assert container["image"] == "quay.io/me/tool:1.0"
+    assert container["command"][:4] == [
+        "/batchx/bin/python",
+        "-I",
+        "-m",
+        "snakemake_executor_plugin_batchx.job",
+    ]
+    requirements = {r["type"]: r["value"] for r in container["resourceRequirements"]}
+    assert requirements == {"VCPU": "2", "MEMORY": str(954 + 256)}
+    assert (container["jobRoleArn"], container["executionRoleArn"]) == (role, role)
+    assert container["logConfiguration"]["options"]["awslogs-group"] == "mine"
+    assert job["timeout"] == {"attemptDurationSeconds": 180}
+    assert job["retryStrategy"]["attempts"] == 3
+    assert job["jobName"].startswith("bx-one-")
+    tags = {key: value for key, value in job["tags"].items() if key != "batchx:run"}
+    assert tags == {"project": "flu", "who": "a b", "c": "d"}
+
+
+def test_same_job_has_the_same_name_in_the_next_run(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                input: "in.txt"
+                output: "one.txt"
+                shell: "cp {input} {output}"
+            """,
+        in__txt="1",
+    )
+    for _ in range(2):
+        assert workspace.snakemake("--forceall").exit_code == 0
+    (workspace.folder / "in.txt").write_text("2")
+    assert workspace.snakemake("--forceall").exit_code == 0
+    names = [job["jobName"] for job in describe_jobs_of(workspace)]
+    assert names[0] == names[1] != names[2]
+
+
+def test_secrets_travel_in_the_spec_only_and_are_deleted(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            envvars: "MY_TOKEN"
+            rule one:
+                output: "one.txt"
+                shell: "printf %s \\"$MY_TOKEN\\" | wc -c > {output}"
+            """
+    )
+    run = workspace.snakemake(environment={"MY_TOKEN": SECRET})
+    assert run.exit_code == 0, run.output
+    assert (workspace.folder / "one.txt").read_text().strip() == str(len(SECRET))
+    assert SECRET not in run.output
+    assert SECRET not in json.dumps(describe_jobs_of(workspace), default=str)
+    definitions = workspace.client("batch").describe_job_definitions(status="ACTIVE")
+    assert SECRET not in json.dumps(definitions, default=str)
+    s3, bucket = workspace.client("s3"), workspace.aws.bucket
+    for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        assert SECRET.encode() not in s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+
+
+def test_head_credentials_do_not_travel(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "one.txt"
+                shell: "env > {output}"
+            """
+    )
+    assert workspace.snakemake(environment={"FROM_THE_HEAD": "1"}).exit_code == 0
+    environment = (workspace.folder / "one.txt").read_text()
+    assert workspace.aws.secret_access_key not in environment
+    assert "FROM_THE_HEAD" not in environment
+    assert "AWS_BATCH_JOB_ATTEMPT=1" in environment
+
+
+def test_retries_are_snakemakes(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "one.txt"
+                retries: 2
+                resources: mem_mb=lambda wildcards, attempt: 100 * attempt
+                shell: "test {resources.mem_mb} = 300 && echo {resources.mem_mb} > {output}"
+            """
+    )
+    run = workspace.snakemake()
+    assert run.exit_code == 0, run.output
+    assert (workspace.folder / "one.txt").read_text() == "300\n"
+    jobs = describe_jobs_of(workspace)
+    assert [job["status"] for job in jobs] == ["FAILED", "FAILED", "SUCCEEDED"]
+    assert [job["jobName"][-2:] for job in jobs] == ["-1", "-2", "-3"]
+    assert [len(job["attempts"]) for job in jobs] == [1, 1, 1]
+
+
+def test_guard_refuses_what_the_head_did_not_submit(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            NAMES = glob_wildcards("data/{name}.txt").name
+            rule all:
+                input: "sum.txt"
+            rule sum:
+                input: expand("made/{name}.txt", name=NAMES)
+                output: "sum.txt"
+                shell: "cat {input} > {output}"
+            rule make:
+                input: "data/{name}.txt"
+                output: "made/{name}.txt"
+                shell: "cp {input} {output}"
+            """
+    )
+    (workspace.folder / "data").mkdir()
+    for name in ("a", "b"):
+        (workspace.folder / "data" / f"{name}.txt").write_text(name)
+    run = workspace.snakemake()
+    assert run.exit_code == 1
+    assert "The input of rule sum is not what the head submitted: only there" in run.output
+    assert "made/a.txt, made/b.txt" in run.output
+    assert not (workspace.folder / "sum.txt").exists()
+
+
+@pytest.mark.parametrize("root", ["", "s3://{bucket}/elsewhere"])
+def test_data_in_s3(workspace: Workspace, root: str) -> None:
+    workspace.write(
+        Snakefile="""
+            rule two:
+                input: "one.txt"
+                output: "two.txt"
+                log: "two.log"
+                shell: "cat {input} > {output}; echo done > {log}"
+            rule one:
+                output: "one.txt"
+                shell: "echo 1 > {output}"
+            """
+    )
+    bucket = workspace.aws.bucket
+    prefix = f"s3://{bucket}/{workspace.folder.parent.name}-data"
+    arguments = ["--default-storage-provider", "s3", "--default-storage-prefix", prefix]
+    environment = {"SNAKEMAKE_BATCHX_S3_ROOT": root.format(bucket=bucket)}
+    run = workspace.snakemake(*arguments, "two.txt", environment=environment)
+    assert run.exit_code == 0, run.output
+    key = f"{workspace.folder.parent.name}-data/two.txt"
+    s3 = workspace.client("s3")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1\n"
+    area = "elsewhere" if root else f"{workspace.folder.parent.name}-data"
+    assert s3.list_objects_v2(Bucket=bucket, Prefix=f"{area}/.batchx/")["KeyCount"] > 0
+    again = workspace.snakemake(*arguments, "two.txt", environment=environment)
+    assert "Nothing to be done" in again.output
+
+
+def test_data_in_s3_is_refused_where_it_cannot_be_seen(workspace: Workspace) -> None:
+    workspace.write(Snakefile='rule one:\n    output: "one.txt"\n    shell: "echo 1 > {output}"\n')
+    prefix = f"s3://{workspace.aws.bucket}/x"
+    run = workspace.snakemake(
+        *("--default-storage-provider", "s3", "--default-storage-prefix", prefix),
+        *("--batchx-job-queue", "local", "one.txt"),
+    )
+    assert run.exit_code == 1
+    assert "starts an S3 of its own" in run.output
+
+
+def test_local_queue_warns_once_of_containers(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            container: "docker://debian:12-slim"
+            rule all:
+                input: "a.txt", "b.txt"
+            rule one:
+                output: "{name}.txt"
+                shell: "echo {wildcards.name} > {output}"
+            """
+    )
+    run = workspace.snakemake(
+        *("--batchx-job-queue", "local"), environment={"SNAKEMAKE_BATCHX_S3_ROOT": ""}
+    )
+    assert run.exit_code == 0, run.output
+    assert run.output.count("without containers") == 1
+    assert "image debian:12-slim" in run.output

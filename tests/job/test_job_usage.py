@@ -1,0 +1,58 @@
+"""What control groups of both versions tell."""
+
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.job.usage import MemoryReading, has_own_group, read_memory
+
+MIB = 1024 * 1024
+V2 = {
+    "memory.peak": f"{300 * MIB}\n",
+    "memory.events": "low 0\nhigh 0\nmax 12\noom 2\noom_kill 1\noom_group_kill 5\n",
+}
+V1 = {
+    "memory/memory.max_usage_in_bytes": f"{200 * MIB}\n",
+    "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+}
+
+
+def write_group(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "reading"),
+    [
+        (V2, MemoryReading(300.0, 1)),
+        (V1, MemoryReading(200.0, 3)),
+        ({**V1, **V2}, MemoryReading(300.0, 1)),
+        ({}, MemoryReading(None, 0)),
+        ({"memory.events": V2["memory.events"]}, MemoryReading(None, 1)),
+        ({"memory.peak": "max\n"}, MemoryReading(None, 0)),
+        ({"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"}, MemoryReading(None, 0)),
+    ],
+    ids=["v2", "v1", "both", "none", "v2 without peak", "no number", "v1 without kills"],
+)
+def test_memory_is_read(tmp_path: Path, files: dict[str, str], reading: MemoryReading) -> None:
+    assert read_memory(write_group(tmp_path, files)) == reading
+
+
+@pytest.mark.parametrize(
+    ("files", "is_own"),
+    [
+        ({"cgroup.procs": "1\n"}, True),
+        ({"cgroup.procs": "1\n7\n"}, True),
+        ({"cgroup.procs": "1\n7\n9\n"}, False),
+        ({"memory/cgroup.procs": "7\n"}, True),
+        ({"cgroup.procs": ""}, False),
+        ({}, False),
+    ],
+)
+def test_a_group_is_ours_when_nobody_else_is_in_it(
+    tmp_path: Path, files: dict[str, str], is_own: bool
+) -> None:
+    assert has_own_group({1, 7}, write_group(tmp_path, files)) is is_own
