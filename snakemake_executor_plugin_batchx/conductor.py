@@ -149,7 +149,6 @@ class Conductor:
         """End what is left, and wait for what is being submitted or collected."""
         self.cancel("The Snakemake run has ended.")
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._ports.journal.write("end")
 
     def _terminate(self, job_ids: list[str]) -> None:
         for problem in self._ports.gateway.terminate_jobs(job_ids, self._reason):

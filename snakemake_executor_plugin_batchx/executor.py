@@ -31,7 +31,8 @@ common_settings = CommonSettings(
 )
 
 BEAT_SECONDS = 0.2
-"""How often outcomes are looked for; Batch is asked far less often (batch/watcher.py)."""
+"""How often outcomes are looked for; Batch is asked far less often (batch/watcher.py), never later
+than the user's `--seconds-between-status-checks`."""
 
 
 class Executor(RemoteExecutor):  # type: ignore[misc]
@@ -56,9 +57,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         if problems:
             raise ApiError("\n".join(problems))
         self._opened_files = parse_audit.stop_recording()
-        self.next_seconds_between_status_checks = min(
-            BEAT_SECONDS, self.workflow.remote_execution_settings.seconds_between_status_checks
-        )
+        self.next_seconds_between_status_checks = BEAT_SECONDS
 
     def additional_general_args(self) -> str:
         """Nothing; Snakemake's own default is a list, which it cannot join."""

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,22 @@ from snakemake_executor_plugin_batchx.workflow.source_files import collect_sourc
 STATE_DIR = Path(".snakemake", "batchx")
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What a run took: the journal's last line, and the last thing said."""
+
+    jobs: int
+    definitions: int
+    api_calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"jobs submitted: {self.jobs}, job definitions registered: {self.definitions}, "
+            f"Batch API calls: {self.api_calls}, time: {self.seconds:.0f} s"
+        )
+
+
 @dataclass
 class OpenRun:
     """A conductor and all that has to be closed after it."""
@@ -48,6 +64,7 @@ class OpenRun:
     stack: ExitStack
     budget: CallBudget
     definitions: Definitions
+    journal: Journal
     log: Log
     started: float
     is_closed: bool = False
@@ -57,13 +74,16 @@ class OpenRun:
         if self.is_closed:
             return
         self.is_closed = True
-        self.stack.close()
-        calls = sum(self.budget.get_counts().values())
-        self.log.info(
-            f"batchx: jobs submitted: {self.conductor.submitted_count}, job definitions "
-            f"registered: {self.definitions.registered_count}, Batch API calls: {calls}, time: "
-            f"{time.monotonic() - self.started:.0f} s"
-        )
+        with self.stack:
+            self.conductor.close()
+            summary = Summary(
+                jobs=self.conductor.submitted_count,
+                definitions=self.definitions.registered_count,
+                api_calls=sum(self.budget.get_counts().values()),
+                seconds=round(time.monotonic() - self.started, 1),
+            )
+            self.journal.write("end", **asdict(summary))
+        self.log.info(f"batchx: {summary}")
 
 
 def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
@@ -115,9 +135,8 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
                 log=executor.logger,
             ),
         )
-        stack.callback(conductor.close)
         kept = stack.pop_all()
-    return OpenRun(conductor, kept, budget, definitions, executor.logger, started)
+    return OpenRun(conductor, kept, budget, definitions, journal, executor.logger, started)
 
 
 def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -> None:

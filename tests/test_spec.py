@@ -205,7 +205,7 @@ def test_a_part_that_is_not_there_is_an_index_error() -> None:
     ],
 )
 def test_what_is_no_packet_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="batchx packet|invalid literal"):
+    with pytest.raises(ValueError, match=r"batchx packet|invalid literal"):
         open_packet(make_reader(data)[0])
 
 

@@ -47,8 +47,8 @@ FAILURES = (
         "image",
         r"CannotPull.*(denied|unauthorized|not authorized|403|401)",
         "its image {image} may not be pulled or does not exist: check its name; for ECR the "
-        "instance role (or --batchx-execution-role) needs ecr:GetAuthorizationToken, ecr:BatchGetImage and "
-        "ecr:GetDownloadUrlForLayer",
+        "instance role (or --batchx-execution-role) needs ecr:GetAuthorizationToken, "
+        "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
     ),
     FailureRow(
         "image",
@@ -102,6 +102,8 @@ def judge_failure(
         lines.append("Batch says: " + "; ".join(told))
     if result and result.tail.strip():
         lines.append("Its last output:\n" + cut_tail(result.tail))
+    if result is None and attempt.log_stream:
+        lines.append(f"Its output is in CloudWatch, log stream {attempt.log_stream}")
     return Verdict(kind, exit_code, "\n".join(lines))
 
 

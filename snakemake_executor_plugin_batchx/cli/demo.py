@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import os
 import shlex
 import shutil
@@ -52,9 +53,11 @@ def run_demo(args: argparse.Namespace) -> int:
     copy_example(find_example(), folder)
     command = [sys.executable, "-m", "snakemake", *SNAKEMAKE_ARGUMENTS]
     print(f"batchx demo: in {folder}, this runs\n\n    {shlex.join(['snakemake', *command[3:]])}\n")
+    earlier = set(_list_journals(folder))
     exit_code = run_in(folder, command)
     if exit_code == 0:
         _show_results(folder, print)
+        print("\nbatchx demo: " + _tell_summary(set(_list_journals(folder)) - earlier))
     return exit_code
 
 
@@ -85,6 +88,22 @@ def run_in(folder: Path, command: Sequence[str]) -> int:
     sys.stdout.flush()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+
+
+def _list_journals(folder: Path) -> list[Path]:
+    return sorted((folder / ".snakemake" / "batchx").glob("*.jsonl"))
+
+
+def _tell_summary(journals: set[Path]) -> str:
+    """Return what the run took, from the last line of the journal that it wrote."""
+    if not journals:
+        return "nothing to be done: all results are there. Remove one and run this again."
+    (journal,) = journals
+    end = json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])
+    return (
+        f"{end['jobs']} jobs, {end['definitions']} job definitions, {end['api_calls']} Batch API "
+        f"calls, {end['seconds']:.0f} s"
+    )
 
 
 def _show_results(folder: Path, show: Callable[[str], object]) -> None:

@@ -21,6 +21,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     make_command,
     make_environment,
     read_announcement,
+    start_process,
 )
 
 STOP_SECONDS = 30.0
@@ -63,13 +64,7 @@ def run_up(args: argparse.Namespace) -> int:
     state_file.parent.mkdir(parents=True, exist_ok=True)
     command = [*make_command(vcpus=args.vcpus, memory_mib=args.memory_mib), "--stay"]
     with state_file.with_suffix(".log").open("w+b") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = start_process(command, os.environ, stdin=subprocess.DEVNULL, errors=log)
         aws = read_announcement(process, log)
     write_state(state_file, aws)
     print(f'The embedded AWS is up, at {aws.endpoint_url}. Use it: eval "$(batchx local env)"')

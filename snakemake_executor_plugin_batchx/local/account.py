@@ -6,12 +6,13 @@ A bucket, a queue on a compute environment, two roles and Batch's log group.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 
 import boto3
 from botocore.config import Config
 
-from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 from snakemake_executor_plugin_batchx.local.orders import DEFAULT_LOG_GROUP
 
@@ -40,13 +41,14 @@ TRUST = {
 }
 
 
-def furnish_account(
-    endpoint_url: str, identity: Identity, *, access_key_id: str, secret_access_key: str, pid: int
-) -> EmbeddedAws:
-    """Creates what a fresh account holds, through the account's own API, and describes it."""
+def furnish_account(endpoint_url: str, identity: Identity, credentials: Credentials) -> EmbeddedAws:
+    """Creates what a fresh account holds, through its own API, and describes it.
+
+    The process that serves it is taken to be this one.
+    """
     session = boto3.Session(
-        aws_access_key_id=access_key_id,
-        aws_secret_access_key=secret_access_key,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
         region_name=identity.region,
     )
     config = Config(retries={"total_max_attempts": 1})
@@ -69,13 +71,13 @@ def furnish_account(
     return EmbeddedAws(
         endpoint_url=endpoint_url,
         region=identity.region,
-        access_key_id=access_key_id,
-        secret_access_key=secret_access_key,
+        access_key_id=credentials.access_key_id,
+        secret_access_key=credentials.secret_access_key,
         bucket=bucket,
         job_queue=QUEUE,
         job_role_arn=roles[0],
         execution_role_arn=roles[1],
-        pid=pid,
+        pid=os.getpid(),
     )
 
 

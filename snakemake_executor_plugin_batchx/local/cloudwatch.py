@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import logs_backends
 
 
@@ -30,10 +32,13 @@ class MotoLogSink:
 
     def create_stream(self, group: str, stream: str) -> None:
         """See LogSink."""
-        self._backend.create_log_stream(group, stream)
+        with suppress(ResourceNotFoundException):
+            self._backend.create_log_stream(group, stream)
 
     def put(self, group: str, stream: str, messages: Sequence[str]) -> None:
         """See LogSink."""
         now_ms = int(self._read_now() * 1000)
         events = [{"timestamp": now_ms, "message": message} for message in messages]
-        self._backend.put_log_events(group, stream, events)
+        # As with Docker's driver, what is written after somebody deleted the group is lost.
+        with suppress(ResourceNotFoundException):
+            self._backend.put_log_events(group, stream, events)

@@ -79,7 +79,10 @@ class ContainerProcess:
 
     def launch(self, task: StartOrder, scratch: Path, around: Surroundings) -> bool:
         """Starts the process; returns False, with ``result`` set, if it cannot start."""
-        reason = self._find_log_refusal() or self._spawn(task, scratch, around)
+        try:
+            reason = self._find_log_refusal() or self._spawn(task, scratch, around)
+        except (OSError, ValueError) as error:
+            reason = f"{DAEMON}{error}"
         if reason is not None:
             self.result = ContainerResult(self.order.name, None, reason)
             return False
@@ -141,7 +144,12 @@ class ContainerProcess:
         return None
 
     def _spawn(self, task: StartOrder, scratch: Path, around: Surroundings) -> str | None:
-        """Starts the process; returns the reason if it cannot start."""
+        """Starts the process; returns the reason if its command is not there.
+
+        Raises:
+            OSError: the system refuses, for want of space or handles.
+            ValueError: a NUL in an argument or variable.
+        """
         if not self.order.command:
             return NO_COMMAND
         folders = make_container_folders(scratch, self.order.name)
@@ -160,9 +168,9 @@ class ContainerProcess:
                 stderr=writing,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
+        except BaseException:
             os.close(reading)
-            return f"{DAEMON}{error}"
+            raise
         finally:
             os.close(writing)
         self.output = reading

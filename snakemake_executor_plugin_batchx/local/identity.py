@@ -32,6 +32,14 @@ class Identity:
         return name_or_arn.removeprefix(prefix)
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """The key pair of the account and of all its roles."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
 def make_token(position: Any) -> str:
     """An opaque ``nextToken`` for a position in a list."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()

@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import importlib.util
 import json
+import os
 import selectors
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -65,12 +66,39 @@ def make_command(*, vcpus: float | None = None, memory_mib: int | None = None) -
     """
     if importlib.util.find_spec("moto") is None:
         raise EmbeddedAwsError(MISSING)
-    command = [sys.executable, "-m", __package__ or "snakemake_executor_plugin_batchx.local"]
+    # -P: the user's folder may hold a json.py.
+    command = [sys.executable, "-P", "-m", __package__ or "snakemake_executor_plugin_batchx.local"]
     if vcpus is not None:
         command += ["--vcpus", str(vcpus)]
     if memory_mib is not None:
         command += ["--memory-mib", str(memory_mib)]
     return command
+
+
+def start_process(
+    command: list[str], environment: Mapping[str, str], *, stdin: int, errors: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Starts the server in a session of its own, without what would disturb it.
+
+    Args:
+        command: as make_command has it.
+        environment: the caller's; AWS settings, moto's and proxies do not reach the server.
+        stdin: as subprocess takes it.
+        errors: where the server's stderr goes.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith(("AWS_", "MOTO_")) and not name.upper().endswith("_PROXY")
+    }
+    return subprocess.Popen(
+        command,
+        env=kept,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+    )
 
 
 def read_announcement(
@@ -110,13 +138,7 @@ def launch_embedded_aws(
     """
     command = make_command(vcpus=vcpus, memory_mib=memory_mib)
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
+        process = start_process(command, os.environ, stdin=subprocess.PIPE, errors=errors)
         with process:
             try:
                 yield read_announcement(process, errors)

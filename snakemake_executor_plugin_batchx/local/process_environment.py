@@ -14,6 +14,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +46,19 @@ def remove_scratch(scratch: Path) -> None:
     """Removes an attempt's folder, whatever the job did to its permissions."""
     try:
         shutil.rmtree(scratch)
-    except PermissionError:
-        for folder, _, _ in os.walk(scratch):
-            Path(folder).chmod(0o700)
-            for entry in os.scandir(folder):
-                if entry.is_dir(follow_symlinks=False):
-                    Path(entry.path).chmod(0o700)
-        shutil.rmtree(scratch)
+    except OSError:
+        _allow_access(scratch)
+        # What is left now is still in use by a process that escaped its group.
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _allow_access(folder: Path) -> None:
+    """Gives us back every folder below, and the folder itself."""
+    with suppress(OSError):
+        folder.chmod(0o700)
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                _allow_access(Path(entry.path))
 
 
 def make_container_folders(scratch: Path, name: str) -> dict[str, Path]:

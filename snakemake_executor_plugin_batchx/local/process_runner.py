@@ -22,6 +22,7 @@ from snakemake_executor_plugin_batchx.local.container_process import (
     READ_BYTES,
     ContainerProcess,
 )
+from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.memory_watch import PERIOD_SECONDS, MemoryWatch
@@ -33,6 +34,7 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
 )
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
 
+NO_SCRATCH = "CannotCreateContainerError: Error response from daemon: "
 # How often ends are looked for where the system cannot say (no pidfd: macOS).
 POLL_SECONDS = 0.05
 
@@ -92,7 +94,12 @@ class ProcessRunner:
 
     def start(self, order: StartOrder) -> None:
         """See Runner."""
-        task = _Task(order, make_scratch(order.attempt_id))
+        try:
+            task = _Task(order, make_scratch(order.attempt_id))
+        except OSError as error:
+            refused = ContainerResult(order.containers[0].name, None, f"{NO_SCRATCH}{error}")
+            self._events.report_exited(order.attempt_id, [refused])
+            return
         for container in order.containers:
             process = ContainerProcess(container, self._logs)
             task.processes.append(process)

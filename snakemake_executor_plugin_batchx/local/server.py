@@ -23,6 +23,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.errors import BatchError, ClientError
 from snakemake_executor_plugin_batchx.local.http_server import Headers, StartResponse
+from snakemake_executor_plugin_batchx.local.identity import Credentials
 from snakemake_executor_plugin_batchx.local.s3_guard import (
     find_bad_digest,
     hold_conditional_write,
@@ -73,7 +74,7 @@ class EmbeddedAwsApplication:
         credentials: the key pair that roles get.
     """
 
-    def __init__(self, engine: Engine, region: str, credentials: tuple[str, str]):
+    def __init__(self, engine: Engine, region: str, credentials: Credentials):
         self._engine = engine
         self._region = region
         self._credentials = credentials
@@ -133,11 +134,10 @@ class EmbeddedAwsApplication:
     def _make_credentials(self, path: str) -> JsonObject:
         """Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html."""
         expiration = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=6)
-        access_key, secret_key = self._credentials
         return {
             "RoleArn": path.removeprefix(CREDENTIALS_PATH),
-            "AccessKeyId": access_key,
-            "SecretAccessKey": secret_key,
+            "AccessKeyId": self._credentials.access_key_id,
+            "SecretAccessKey": self._credentials.secret_access_key,
             "Token": f"embedded-{path.removeprefix(CREDENTIALS_PATH)}",
             "Expiration": expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }

@@ -12,7 +12,7 @@ from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.http_server import open_listener, open_server
-from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.placement import Capacity
@@ -60,7 +60,7 @@ def serve_embedded_aws(
             lambda events: ProcessRunner(events, logs, around, grace_seconds=grace_seconds),
         )
         undo.callback(engine.close)
-        credentials = (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+        credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         application = EmbeddedAwsApplication(engine, identity.region, credentials)
         server = open_server(listener, application)
         undo.callback(server.server_close)
@@ -69,13 +69,7 @@ def serve_embedded_aws(
         )
         serving.start()
         undo.callback(server.shutdown)
-        aws = furnish_account(
-            url,
-            identity,
-            access_key_id=ACCESS_KEY_ID,
-            secret_access_key=SECRET_ACCESS_KEY,
-            pid=os.getpid(),
-        )
+        aws = furnish_account(url, identity, credentials)
         # What users count are their own calls.
         application.calls.clear()
         yield aws

@@ -44,11 +44,7 @@ class Submitter:
         Raises:
             ClientError: for the first rule that the request breaks.
         """
-        check_kib("submit_bytes", len(json.dumps(request, separators=(",", ":")).encode()))
-        check_pattern("job_name", request["jobName"])
-        check_tags(request.get("tags", {}))
-        check_retry_strategy(request.get("retryStrategy"))
-        check_timeout(request.get("timeout"))
+        _check_members(request)
         queue = self.store.queues.find(request["jobQueue"])
         if not queue.is_enabled:
             raise ClientError(f"JobQueue {queue.arn} is not ENABLED")
@@ -58,8 +54,6 @@ class Submitter:
         if definition.is_fargate != environments[0].is_fargate:
             raise ClientError("The job definition's platform does not fit the job queue's")
         size = request.get("arrayProperties", {}).get("size")
-        if size is not None:
-            check_bound("array_size", size)
         dependencies = self._find_dependencies(request, size)
         self.count += 1
         job_id = self.make_id()
@@ -144,6 +138,17 @@ class Submitter:
             index=index,
             dependencies=dependencies,
         )
+
+
+def _check_members(request: JsonObject) -> None:
+    """What a request must keep to wherever it goes."""
+    check_kib("submit_bytes", len(json.dumps(request, separators=(",", ":")).encode()))
+    check_pattern("job_name", request["jobName"])
+    check_tags(request.get("tags", {}))
+    check_retry_strategy(request.get("retryStrategy"))
+    check_timeout(request.get("timeout"))
+    if "size" in request.get("arrayProperties", {}):
+        check_bound("array_size", request["arrayProperties"]["size"])
 
 
 def _check_share(request: JsonObject, queue: Queue) -> None:

@@ -13,8 +13,8 @@ from snakemake_executor_plugin_batchx.workflow.command import make_job_argv
 IMAGE_RESOURCE = "batchx_image"
 """The resource that overrides a rule's container, from rule, profile or --set-resources."""
 
-NEVER_STAGED = ("pipe", "service", "local")
-"""Flags of paths that are not files to move: they live inside one job or on the head only."""
+NEVER_STAGED = ("pipe", "service", "nodelocal")
+"""Flags of paths that live inside one job only, as a group's rules share them."""
 
 
 def list_steps(job: Any) -> list[Any]:
@@ -92,7 +92,7 @@ def _iter_products(steps: list[Any], *, is_group: bool) -> Iterator[Product]:
     for step in steps:
         for file in filter(_is_staged, step.output):
             # In a group Snakemake removes temp() files as soon as their readers are done.
-            is_optional = is_group and bool(file.flags.get("temp") or file.flags.get("nodelocal"))
+            is_optional = is_group and bool(file.flags.get("temp"))
             yield Product(str(file), "output", is_optional)
         for file in filter(_is_staged, step.log):
             yield Product(str(file), "log", is_optional=True)

@@ -85,7 +85,12 @@ def test_inputs_above_the_working_directory_are_placed_beside_it(
     ids=["the same", "another time", "another size"],
 )
 def test_a_file_at_its_absolute_path_is_fetched_if_it_is_another(
-    transfer: Transfer, store: MemoryStore, tmp_path: Path, content: bytes, mtime_ns: int, reads: int
+    transfer: Transfer,
+    store: MemoryStore,
+    tmp_path: Path,
+    content: bytes,
+    mtime_ns: int,
+    reads: int,
 ) -> None:
     path = tmp_path / "volume" / "a"
     path.parent.mkdir(mode=0o700)

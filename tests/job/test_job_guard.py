@@ -1,6 +1,7 @@
 """The guard: what differs from what the head saw is refused in words that name it."""
 
 import dataclasses
+import itertools
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,7 +86,7 @@ def test_of_many_names_some_are_shown() -> None:
 
 def make_error(*causes: BaseException) -> BaseException:
     """Return the first error, raised from the second, and so on."""
-    for error, cause in zip(causes, causes[1:], strict=False):
+    for error, cause in itertools.pairwise(causes):
         error.__cause__ = cause
     return causes[0]
 
@@ -112,18 +113,17 @@ def test_the_tools_exit_code_is_found(error: BaseException, code: int | None) ->
 
 
 def test_the_exit_code_is_found_in_the_context_too() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        try:
-            raise subprocess.CalledProcessError(5, "tool")
-        except subprocess.CalledProcessError:
-            raise RuntimeError("while handling it")  # noqa: B904
-    assert find_exit_code(caught.value) == 5
+    error = RuntimeError("while handling another")
+    error.__context__ = subprocess.CalledProcessError(5, "tool")
+    assert find_exit_code(error) == 5
 
 
 class OutputFile(str):
     """A path as Snakemake's jobs have it."""
 
     __slots__ = ("flags", "is_storage")
+    flags: dict[str, bool]
+    is_storage: bool
 
     def __new__(cls, path: str, *flags: str, is_storage: bool = False) -> "OutputFile":
         file = super().__new__(cls, path)

@@ -25,11 +25,14 @@ def _same_directory() -> Iterator[None]:
         ({"AWS_BATCH_JOB_ID": "abc-1", "AWS_BATCH_JOB_ATTEMPT": "2"}, "abc-1-2"),
         ({"AWS_BATCH_JOB_ID": "abc-1:17", "AWS_BATCH_JOB_ATTEMPT": "1"}, "abc-1-17-1"),
         ({"AWS_BATCH_JOB_ID": "abc-1"}, "abc-1-1"),
-        ({}, f"local-{os.getpid()}-1"),
     ],
 )
 def test_a_scratch_is_named_by_job_and_attempt(environment: dict[str, str], name: str) -> None:
     assert make_scratch_name(environment) == name
+
+
+def test_a_job_outside_of_batch_is_named_by_its_process() -> None:
+    assert make_scratch_name({}) == f"local-{os.getpid()}-1"
 
 
 def test_a_scratch_is_the_jobs_own_and_gone_afterwards(tmp_path: Path) -> None:
@@ -47,9 +50,13 @@ def test_a_scratch_is_the_jobs_own_and_gone_afterwards(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_scratch_is_gone_after_any_error(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), open_scratch(str(tmp_path), "job-1") as scratch:
-        (scratch / "f").touch()
-        raise error
+    def work() -> None:
+        with open_scratch(str(tmp_path), "job-1") as scratch:
+            (scratch / "f").touch()
+            raise error
+
+    with pytest.raises(error):
+        work()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,6 +12,8 @@ class File(str):
     """A path as Snakemake's jobs have it: in storage where a query is given."""
 
     __slots__ = ("is_storage", "storage_object")
+    is_storage: bool
+    storage_object: SimpleNamespace
 
     def __new__(cls, path: str, query: str | None = None) -> "File":
         file = super().__new__(cls, path)

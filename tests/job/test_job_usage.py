@@ -33,7 +33,10 @@ def write_group(folder: Path, files: dict[str, str]) -> Path:
         ({}, MemoryReading(None, 0)),
         ({"memory.events": V2["memory.events"]}, MemoryReading(None, 1)),
         ({"memory.peak": "max\n"}, MemoryReading(None, 0)),
-        ({"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"}, MemoryReading(None, 0)),
+        (
+            {"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"},
+            MemoryReading(None, 0),
+        ),
     ],
     ids=["v2", "v1", "both", "none", "v2 without peak", "no number", "v1 without kills"],
 )

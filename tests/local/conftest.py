@@ -1,21 +1,20 @@
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from batch_world import World
-from botocore.config import Config
+from strict_client import GRACE_SECONDS, make_client
 
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
     make_command,
     read_announcement,
+    start_process,
     stop_process,
 )
-
-GRACE_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -26,35 +25,17 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def strict_aws() -> Iterator[EmbeddedAws]:
     """An embedded AWS of known size whose jobs have little time between SIGTERM and SIGKILL."""
-    command = make_command(vcpus=4, memory_mib=4000)
+    command = [
+        *make_command(vcpus=4, memory_mib=4000),
+        *("--grace-seconds", str(GRACE_SECONDS)),
+    ]
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [*command, "--grace-seconds", str(GRACE_SECONDS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
+        process = start_process(command, os.environ, stdin=subprocess.PIPE, errors=errors)
         with process:
             try:
                 yield read_announcement(process, errors)
             finally:
                 stop_process(process)
-
-
-def make_client(aws: EmbeddedAws, service: str, *, is_checking: bool = True) -> Any:
-    """Without ``is_checking`` boto3 leaves all checks to the server."""
-    return boto3.client(
-        service,
-        endpoint_url=aws.endpoint_url,
-        region_name=aws.region,
-        aws_access_key_id=aws.access_key_id,
-        aws_secret_access_key=aws.secret_access_key,
-        # Enough tries to sit out the embedded Batch's own throttle.
-        config=Config(
-            parameter_validation=is_checking, retries={"mode": "standard", "max_attempts": 10}
-        ),
-    )
 
 
 @pytest.fixture(scope="session")

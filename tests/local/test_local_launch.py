@@ -138,6 +138,30 @@ def test_a_server_that_says_nothing_is_killed_in_time() -> None:
         assert process.returncode == -signal.SIGKILL
 
 
+def test_the_callers_aws_settings_do_not_reach_the_server(tmp_path: Path) -> None:
+    script = (
+        "from snakemake_executor_plugin_batchx.local.launch import launch_embedded_aws\n"
+        "with launch_embedded_aws() as aws: print(aws.region)\n"
+    )
+    (tmp_path / "json.py").write_text("raise RuntimeError('not this one')")
+    foreign = {
+        "AWS_PROFILE": "no-such-profile",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_REGION": "eu-west-1",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "http_proxy": "http://127.0.0.1:1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**os.environ, **foreign},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "us-east-1\n"
+
+
 def test_launching_is_light_to_import() -> None:
     script = (
         "import sys, snakemake_executor_plugin_batchx.local.launch\n"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from batch_world import ROLE, make_container, make_definition, make_resources
-from conftest import GRACE_SECONDS
+from strict_client import GRACE_SECONDS
 
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 

@@ -18,7 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from conftest import make_client
+from strict_client import make_client
 
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 

@@ -59,9 +59,11 @@ def head(tmp_path: Path) -> Iterator[Head]:
     store = MemoryStore()
     folder = tmp_path / "work"
     folder.mkdir()
-    with Mirror(tmp_path / "mirror", "s3://bucket/.batchx", "run1") as mirror:
-        with Transfer(store, threads=4) as transfer:
-            yield Head(folder, store, mirror, Fetcher(store, mirror, transfer, str(folder)))
+    with (
+        Mirror(tmp_path / "mirror", "s3://bucket/.batchx", "run1") as mirror,
+        Transfer(store, threads=4) as transfer,
+    ):
+        yield Head(folder, store, mirror, Fetcher(store, mirror, transfer, str(folder)))
 
 
 def test_a_result_takes_one_request(head: Head) -> None:

@@ -220,9 +220,7 @@ def test_every_error_code_has_its_sentence(stubbed: tuple[S3Gateway, Stubber], c
             bucket=BUCKET, key="some/key", action="s3:PutObject"
         )
     else:
-        assert message == (
-            f"S3 answers s3:PutObject on s3://{BUCKET}/some/key: In S3's own words."
-        )
+        assert message == (f"S3 answers s3:PutObject on s3://{BUCKET}/some/key: In S3's own words.")
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "412"])

@@ -150,9 +150,11 @@ def open_sides() -> Iterator[Sides]:
         head.mkdir()
         job.mkdir()
         store = MemoryStore()
-        with Mirror(Path(folder, "mirror"), "s3://bucket/.batchx", "run1") as mirror:
-            with Transfer(store, threads=4) as transfer:
-                yield Sides(head, job, store, mirror, transfer)
+        with (
+            Mirror(Path(folder, "mirror"), "s3://bucket/.batchx", "run1") as mirror,
+            Transfer(store, threads=4) as transfer,
+        ):
+            yield Sides(head, job, store, mirror, transfer)
 
 
 @settings(deadline=None, max_examples=60)

@@ -23,9 +23,11 @@ ROOT = S3Root("bucket", ".batchx")
 @contextmanager
 def open_stager(folder: Path, store: MemoryStore, run_id: str = "run1") -> Iterator[Stager]:
     """Yield a stager for `folder`, as one run of Snakemake has it."""
-    with Mirror(folder / ".state", "s3://bucket/.batchx", run_id) as mirror:
-        with Transfer(store, threads=4) as transfer:
-            yield Stager(store, ROOT, mirror, transfer, str(folder), run_id)
+    with (
+        Mirror(folder / ".state", "s3://bucket/.batchx", run_id) as mirror,
+        Transfer(store, threads=4) as transfer,
+    ):
+        yield Stager(store, ROOT, mirror, transfer, str(folder), run_id)
 
 
 def count_sent(store: MemoryStore) -> int:

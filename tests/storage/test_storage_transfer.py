@@ -224,11 +224,15 @@ def test_a_file_of_the_longest_name_arrives(tmp_path: Path, name: str) -> None:
 
 
 def test_of_a_temporary_nothing_is_left(tmp_path: Path) -> None:
+    def fail() -> None:
+        with make_temporary(tmp_path / "target") as temporary:
+            temporary.touch()
+            raise RuntimeError
+
     with make_temporary(tmp_path / "target") as unused:
         assert not unused.exists()
-    with pytest.raises(RuntimeError), make_temporary(tmp_path / "target") as temporary:
-        temporary.touch()
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail()
     assert list_names(tmp_path) == []
 
 

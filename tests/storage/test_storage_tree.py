@@ -43,7 +43,9 @@ def test_mode_and_time_are_told(tmp_path: Path) -> None:
     path = write_file(tmp_path / "f")
     path.chmod(0o751)
     os.utime(path, ns=(1, 1_600_000_000_123_456_789))
-    assert list_entries(str(tmp_path), "f") == [Entry("f", "file", 0o751, 1_600_000_000_123_456_789)]
+    assert list_entries(str(tmp_path), "f") == [
+        Entry("f", "file", 0o751, 1_600_000_000_123_456_789)
+    ]
 
 
 def test_an_absolute_path_stays_absolute(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ parse_audit.start_recording()
 open("again.txt").read()
 again = parse_audit.stop_recording()
 here = os.getcwd()
-print(json.dumps([sorted(os.path.relpath(p) for p in s if p.startswith(here)) for s in (opened, again)]))
+def tell(paths):
+    return sorted(os.path.relpath(p) for p in paths if p.startswith(here) and p[-4:] != ".pyc")
+print(json.dumps([tell(opened), tell(again)]))
 """
 
 
