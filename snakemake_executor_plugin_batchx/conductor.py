@@ -276,10 +276,11 @@ class Conductor:
             self._pool.submit(self._guard, job, self._collect, state)
 
     def _collect(self, job: TrackedJob, state: JobState) -> None:
-        fetched = self._fetch_result(job)
         if self._context.shared.envvars:
-            self._ports.store.delete_objects([job.spec_key])  # it may hold secrets
-        if state.status != "SUCCEEDED":
+            self._forget_secrets(job)
+        is_success = state.status == "SUCCEEDED"
+        fetched = self._fetch_result(job, is_owed=is_success)
+        if not is_success:
             self._collect_failure(job, state, fetched)
             return
         if fetched is None:
@@ -305,12 +306,20 @@ class Conductor:
             self._place(job, fetched, is_success=False)
         self._conclude(job, verdict.message, verdict.kind, fetched)
 
-    def _fetch_result(self, job: TrackedJob) -> FetchedResult | None:
+    def _forget_secrets(self, job: TrackedJob) -> None:
+        """Delete the spec, which holds the workflow's `envvars:`."""
+        try:
+            self._ports.store.delete_objects([job.spec_key])
+        except StorageError as error:
+            self._warn_once(f"A job's spec, with the values of envvars, could not go: {error}")
+
+    def _fetch_result(self, job: TrackedJob, *, is_owed: bool) -> FetchedResult | None:
         """Return a job's result, None where the container died before it could leave one."""
         try:
             return self._ports.fetcher.fetch_result(job.result_key)
         except StorageError as error:
-            if error.code in {"NoSuchKey", "404"}:
+            # Who may not list the bucket is told 403, not 404, of what is not there.
+            if error.code in {"NoSuchKey", "404"} or not is_owed:
                 return None
             raise
 

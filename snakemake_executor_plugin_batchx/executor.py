@@ -10,6 +10,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.interrupts import InterruptGuard
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_setting_problems
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         if problems:
             raise ApiError("\n".join(problems))
         self._opened_files = parse_audit.stop_recording()
+        self._interrupts = InterruptGuard(
+            lambda: self.logger.warning("batchx: the jobs are being ended, please wait.")
+        )
+        self._interrupts.install()
         self.next_seconds_between_status_checks = BEAT_SECONDS
 
     def additional_general_args(self) -> str:
@@ -149,13 +154,16 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
         Not only `active_jobs`: that list is empty while a status check is running.
         """
+        self._interrupts.hold()
         if self._open_run is not None:
             self._open_run.conductor.cancel("The Snakemake run was cancelled by its user.")
 
     def shutdown(self) -> None:
         """End the run: jobs that are left, threads, the embedded AWS."""
+        self._interrupts.hold()
         try:
             super().shutdown()
         finally:
             if self._open_run is not None:
                 self._open_run.close()
+            self._interrupts.restore()

@@ -9,6 +9,8 @@ from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 LOCAL_QUEUE = "local"
 """The queue name that stands for the embedded Batch."""
 
+RESERVED_TAGS = ("aws:", "batchx:")
+
 MAX_TAGS = 40
 """AWS allows 50 tags on a job (https://docs.aws.amazon.com/batch/latest/userguide/using-tags.html);
 ten are kept for our own."""
@@ -144,7 +146,7 @@ def list_setting_problems(settings: ExecutorSettings) -> list[str]:
         )
     for pattern in PATTERNS:
         value = getattr(settings, pattern.setting)
-        if value and not re.fullmatch(pattern.regex, value):
+        if value and not re.fullmatch(pattern.regex, value, re.ASCII):
             option = "--batchx-" + pattern.setting.replace("_", "-")
             problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
     return problems + _list_tag_problems(settings.tags or [])
@@ -154,14 +156,17 @@ def _list_tag_problems(items: list[str]) -> list[str]:
     problems = []
     for item in items:
         key, separator, value = item.partition("=")
-        if not separator or not re.fullmatch(r"[\w\s.:/+@-]{1,128}", key):
+        if not separator or not re.fullmatch(r"[\w .:/+@-]{1,128}", key):
             problems.append(
                 f"--batchx-tags {item!r} is not valid: it must be KEY=VALUE with a key of letters, "
                 "digits, blanks and _ . : / + - @ (at most 128)."
             )
-        elif key.lower().startswith("aws:"):
-            problems.append(f"--batchx-tags {item!r} is not valid: keys starting 'aws:' are AWS's.")
-        elif not re.fullmatch(r"[\w\s.:/=+@-]{0,256}", value):
+        elif key.lower().startswith(RESERVED_TAGS):
+            problems.append(
+                f"--batchx-tags {item!r} is not valid: keys starting 'aws:' are AWS's, those "
+                "starting 'batchx:' are ours."
+            )
+        elif not re.fullmatch(r"[\w .:/=+@-]{0,256}", value):
             problems.append(
                 f"--batchx-tags {item!r} is not valid: the value may hold letters, digits, blanks "
                 "and _ . : / = + - @ (at most 256)."

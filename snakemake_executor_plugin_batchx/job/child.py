@@ -65,6 +65,7 @@ def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome
         _become_snakemake(job, start_dir, note_path, pump.write_fd)
     problem = None
     try:
+        _lead_group(pid)
         pump.close_writer()
         pump.start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -85,6 +86,14 @@ def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome
     )
 
 
+def _lead_group(pid: int) -> None:
+    """Make a process (0: this one) lead a group; both sides do it, for either may come first."""
+    try:
+        os.setpgid(pid, 0)
+    except (PermissionError, ProcessLookupError):
+        return  # it has gone on or ended already
+
+
 def _forward(chunk: bytes) -> None:
     sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
@@ -94,7 +103,7 @@ def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd:
     """Run Snakemake in this process and end it with Snakemake's exit code."""
     code = 1
     try:
-        os.setpgid(0, 0)
+        _lead_group(0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.dup2(output_fd, 1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,4 +41,8 @@ def open_scratch(parent: str | None, name: str) -> Iterator[Path]:
         yield folder
     finally:
         os.chdir(base)
-        remove_path(folder)
+        try:
+            remove_path(folder)
+        except OSError as error:
+            # The job's result stands already, and the host or container goes soon.
+            print(f"batchx: {folder} could not be removed: {error}", file=sys.stderr)  # noqa: T201

@@ -20,10 +20,13 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     make_container_folders,
     make_process_environment,
 )
+from snakemake_executor_plugin_batchx.local.process_table import list_session_members
 from snakemake_executor_plugin_batchx.local.runners import OUT_OF_MEMORY
 
 READ_BYTES = 64 * 1024
-# How long the output of a group that was killed may take to end.
+KILL_ROUNDS = 10
+
+# How long the output of a session that was killed may take to end.
 DRAIN_SECONDS = 1.0
 
 # The words of dockerd, runc and the awslogs driver as ECS passes them on.
@@ -73,8 +76,8 @@ class ContainerProcess:
         return self._process is not None and self.result is None
 
     @property
-    def group(self) -> int:
-        """The number of its process group; 0 before it started."""
+    def session(self) -> int:
+        """The number of its session, which is its own; 0 before it started."""
         return 0 if self._process is None else self._process.pid
 
     def launch(self, task: StartOrder, scratch: Path, around: Surroundings) -> bool:
@@ -90,17 +93,24 @@ class ContainerProcess:
         return True
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signals the whole group, unless the process is over."""
+        """Signals the process, unless it is over: like ECS, the container's first alone.
+
+        SIGKILL ends all of the session, as a container ends with all that is in it.
+        """
         with self._lock:
-            if self.is_running:
-                self._signal_group(number)
+            if not self.is_running:
+                return
+            if number == signal.SIGKILL:
+                self._kill_session()
+            else:
+                os.kill(self.session, number)
 
     def kill_for_memory(self) -> None:
         """Ends the process as the kernel ends a container that exceeds its memory."""
         with self._lock:
             if self.is_running:
                 self._is_out_of_memory = True
-                self._signal_group(signal.SIGKILL)
+                self._kill_session()
 
     def has_exited(self) -> bool:
         """True once the process ended and waits to be buried."""
@@ -116,14 +126,14 @@ class ContainerProcess:
         return bool(data)
 
     def bury(self) -> None:
-        """Notes how the process ended, after its group's end and its last output.
+        """Notes how the process ended, after its session's end and its last output.
 
         Call it once ``has_exited``, with ``output`` and ``exit_handle`` registered nowhere.
         """
         with self._lock:
             if self._process is None:
                 return
-            self._signal_group(signal.SIGKILL)
+            self._kill_session()
             code = self._process.wait()
             # As Docker tells it: a process that a signal ended has 128 + the signal's number.
             exit_code = 128 - code if code < 0 else code
@@ -178,10 +188,18 @@ class ContainerProcess:
             self.exit_handle = os.pidfd_open(self._process.pid)
         return None
 
-    def _signal_group(self, number: signal.Signals) -> None:
+    def _kill_session(self) -> None:
         # A group whose members are all zombies may be refused (EPERM on macOS).
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.group, number)
+            os.killpg(self.session, signal.SIGKILL)
+        # Its processes may have made groups of their own, and may fork while they are killed.
+        for _ in range(KILL_ROUNDS):
+            members = [pid for pid in list_session_members(self.session) if pid != self.session]
+            for pid in members:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not members:
+                break
 
     def _drain(self) -> None:
         end = time.monotonic() + DRAIN_SECONDS

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from snakemake_executor_plugin_batchx.local.container_process import ContainerProcess
 from snakemake_executor_plugin_batchx.local.process_table import (
     is_measurable,
-    measure_group_share_kib,
-    measure_groups_kib,
+    measure_session_share_kib,
+    measure_sessions_kib,
 )
 
 PERIOD_SECONDS = 0.5
@@ -42,16 +42,16 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._is_closing.wait(self._period_seconds):
             limited = {
-                each.group: each
+                each.session: each
                 for each in self._list_processes()
                 if each.is_running and each.order.memory_mib
             }
             if not limited:
                 continue
-            sizes_kib = measure_groups_kib(frozenset(limited))
-            for group, process in limited.items():
+            sizes_kib = measure_sessions_kib(frozenset(limited))
+            for session, process in limited.items():
                 limit_kib = process.order.memory_mib * 1024
                 # The cheap sum counts shared pages more than once: a suspect is measured again.
-                is_suspect = sizes_kib.get(group, 0) > limit_kib
-                if is_suspect and measure_group_share_kib(group) > limit_kib:
+                is_suspect = sizes_kib.get(session, 0) > limit_kib
+                if is_suspect and measure_session_share_kib(session) > limit_kib:
                     process.kill_for_memory()

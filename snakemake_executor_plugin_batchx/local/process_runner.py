@@ -2,8 +2,8 @@
 
 One thread watches all of them: their output, their ends and the grace of those that stop because an
 essential one ended. Volumes, users, images and ``dependsOn`` between containers do not apply: all
-containers of a task start together. A process that leaves its group (setsid) escapes its end; a
-container's could not.
+containers of a task start together. A process that leaves its session (setsid) escapes its end;
+a container's could not.
 """
 
 from __future__ import annotations

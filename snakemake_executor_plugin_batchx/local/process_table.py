@@ -1,4 +1,6 @@
-"""The memory of process groups, read from Linux's /proc.
+"""The processes of sessions and their memory, read from Linux's /proc.
+
+A container is played by a session: a job's process may make process groups in it, as ours does.
 
 Without /proc (macOS) nothing is measured.
 """
@@ -18,28 +20,35 @@ def is_measurable() -> bool:
     return (PROC / "self" / "smaps_rollup").exists()
 
 
-def measure_groups_kib(groups: frozenset[int]) -> dict[int, int]:
-    """Maps each process group to the sum of its processes' resident memory in KiB.
+def measure_sessions_kib(sessions: frozenset[int]) -> dict[int, int]:
+    """Maps each session to the sum of its processes' resident memory in KiB.
 
     Shared pages count once per process.
     """
     sizes: dict[int, int] = defaultdict(int)
-    for _, group, resident_kib in _list_processes():
-        if group in groups:
-            sizes[group] += resident_kib
+    for _, session, resident_kib in _list_processes():
+        if session in sessions:
+            sizes[session] += resident_kib
     return dict(sizes)
 
 
-def measure_group_share_kib(group: int) -> int:
-    """The group's proportional memory (PSS) in KiB: shared pages count once in all.
+def measure_session_share_kib(session: int) -> int:
+    """The session's proportional memory (PSS) in KiB: shared pages count once in all.
 
-    Slower than measure_groups_kib.
+    Slower than measure_sessions_kib.
     """
-    return sum(_read_share_kib(pid) for pid, each, _ in _list_processes() if each == group)
+    return sum(_read_share_kib(pid) for pid, each, _ in _list_processes() if each == session)
+
+
+def list_session_members(session: int) -> list[int]:
+    """The numbers of a session's processes; none where there is no /proc."""
+    if not is_measurable():
+        return []
+    return [pid for pid, each, _ in _list_processes() if each == session]
 
 
 def _list_processes() -> list[tuple[int, int, int]]:
-    """(pid, process group, resident KiB) of every process that is still there when it is read."""
+    """(pid, session, resident KiB) of every process that is alive when it is read."""
     found = []
     for entry in os.scandir(PROC):
         if not entry.name.isdecimal():
@@ -50,7 +59,9 @@ def _list_processes() -> list[tuple[int, int, int]]:
             continue
         # The name may hold blanks and parentheses: the fields after the last ")" are safe.
         fields = text.rpartition(")")[2].split()
-        found.append((int(entry.name), int(fields[2]), int(fields[21]) * PAGE_KIB))
+        if fields[0] == "Z":
+            continue
+        found.append((int(entry.name), int(fields[3]), int(fields[21]) * PAGE_KIB))
     return found
 
 

@@ -72,7 +72,10 @@ class Fetcher:
         wanted = {product.path for product in products}
         entries = tuple(e for e in fetched.result.files if _is_below(e.path, wanted))
         for path in wanted & {entry.path for entry in entries}:
-            remove_path(os.path.join(self._base, path))
+            full = os.path.join(self._base, path)
+            # A file is replaced when its successor has arrived, a directory has to go first.
+            if os.path.isdir(full) and not os.path.islink(full):
+                remove_path(full)
         make_skeleton(self._base, entries)
         files = [entry for entry in entries if entry.kind == "file"]
         self._transfer.run_all(lambda entry: self._place_file(entry, fetched), files)

@@ -25,6 +25,8 @@ LARGE_FILE_THREADS = 4
 LARGE_FILES_AT_ONCE = 4
 """4 files × 4 parts × 8 MiB: at most 128 MiB of buffers however large the files."""
 
+CONFLICT_TRIES = 5
+
 DELETE_BATCH = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
@@ -51,11 +53,11 @@ SENTENCES = {
     "404": "s3://{bucket}/{key} does not exist (any more).",
     "AccessDenied": (
         "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "on this bucket."
+        "there (and s3:ListBucket, to be told of what is missing)."
     ),
     "403": (
         "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "on this bucket."
+        "there (and s3:ListBucket, to be told of what is missing)."
     ),
     "InvalidAccessKeyId": (
         "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment."
@@ -123,18 +125,23 @@ class S3Gateway:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        try:
-            self._call(
-                "s3:PutObject",
-                key,
-                lambda: self._client.put_object(
-                    Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*"
-                ),
-            )
-        except StorageError as error:
-            if error.code in {"PreconditionFailed", "ConditionalRequestConflict", "412"}:
-                return False
-            raise
+        for tries_left in reversed(range(CONFLICT_TRIES)):
+            try:
+                self._call(
+                    "s3:PutObject",
+                    key,
+                    lambda: self._client.put_object(
+                        Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*"
+                    ),
+                )
+            except StorageError as error:
+                if error.code in {"PreconditionFailed", "412"}:
+                    return False
+                # Another conditional write was under way; only the next try tells who won.
+                if error.code not in {"ConditionalRequestConflict", "409"} or not tries_left:
+                    raise
+            else:
+                break
         return True
 
     def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
@@ -157,13 +164,16 @@ class S3Gateway:
         )
 
     def has_object(self, key: str) -> bool:
-        """Tell whether there is an object of this key."""
+        """Tell whether there is an object of this key.
+
+        Who may not list the bucket is told 403 for what is not there: that counts as no.
+        """
         try:
             self._call(
                 "s3:GetObject", key, lambda: self._client.head_object(Bucket=self.bucket, Key=key)
             )
         except StorageError as error:
-            if error.code in {"404", "NoSuchKey"}:
+            if error.code in {"404", "NoSuchKey", "403"}:
                 return False
             raise
         return True

@@ -1,5 +1,6 @@
 """What the head knows to be in S3: path → blob, so that an unchanged file is not sent again."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -24,6 +25,17 @@ class KnownBlob:
     run_id: str
 
 
+def _open_table(path: Path) -> sqlite3.Connection:
+    with contextlib.ExitStack() as stack:
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        stack.callback(connection.close)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute(_SCHEMA)
+        stack.pop_all()
+        return connection
+
+
 class Mirror:
     """A table on disk, one row a path; losing it costs uploads, nothing else.
 
@@ -35,10 +47,11 @@ class Mirror:
         self._run_id = run_id
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=OFF")
-        self._connection.execute(_SCHEMA)
+        try:
+            self._connection = _open_table(path)
+        except sqlite3.DatabaseError:  # torn by a crash: begin anew
+            path.unlink(missing_ok=True)
+            self._connection = _open_table(path)
 
     def __enter__(self) -> "Mirror":
         return self

@@ -43,17 +43,25 @@ class Workspace:
             path = self.folder / name.replace("__", ".")
             path.write_text(textwrap.dedent(text), encoding="utf-8")
 
-    def snakemake(self, *args: str, environment: Mapping[str, str] | None = None) -> Run:
+    def snakemake(
+        self,
+        *args: str,
+        environment: Mapping[str, str] | None = None,
+        timeout_seconds: float = RUN_TIMEOUT_SECONDS,
+    ) -> Run:
         """Run real Snakemake with our executor; `environment` is added to its own."""
         command = [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "20", *args]
-        return run_command(command, self.folder, {**self.environment, **(environment or {})})
+        variables = {**self.environment, **(environment or {})}
+        return run_command(command, self.folder, variables, timeout_seconds)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for the embedded AWS."""
         return make_client(self.aws, service)
 
 
-def run_command(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Run:
+def run_command(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_seconds: float
+) -> Run:
     """Run a command with a clean environment; standard output and error come together."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
     done = subprocess.run(
@@ -64,7 +72,7 @@ def run_command(command: Sequence[str], folder: Path, environment: Mapping[str, 
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        timeout=RUN_TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         check=False,
     )
     return Run(done.returncode, done.stdout)

@@ -44,7 +44,9 @@ def test_three_hundred_jobs(workspace: Workspace) -> None:
             """
     )
     before = Counter(count_calls(workspace.aws))
-    run = workspace.snakemake("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s")
+    run = workspace.snakemake(
+        *("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s"), timeout_seconds=1100
+    )
     assert run.exit_code == 0, run.output[-3000:]
     made = {path.name: path.read_text() for path in (workspace.folder / "out").iterdir()}
     assert made == {f"{n}.txt": f"{n}\n" for n in range(JOBS)}

@@ -1,1 +1,0 @@
-../storage/memory_store.py
