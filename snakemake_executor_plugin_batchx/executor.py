@@ -1,6 +1,7 @@
 """What Snakemake drives: hands its jobs to the conductor, and reports how they ended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,8 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             raise ApiError("\n".join(problems))
         self._opened_files = parse_audit.stop_recording()
         self._interrupts = InterruptGuard(
-            lambda: self.logger.warning("batchx: the jobs are being ended, please wait.")
+            time.monotonic,
+            lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
         )
         self._interrupts.install()
         self.next_seconds_between_status_checks = BEAT_SECONDS
@@ -119,6 +121,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """
         if self._open_run is None:
             return
+        self._interrupts.repeat_if_lost()
         conductor = self._open_run.conductor
         try:
             await asyncio.to_thread(conductor.tick)

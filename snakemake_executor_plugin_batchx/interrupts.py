@@ -1,22 +1,32 @@
 """Ctrl-C that is never lost.
 
-While Snakemake runs something asynchronous, asyncio takes SIGINT over, if Python's own handler is
-in place, and turns it into a cancellation; a coroutine that ends at that very moment swallows it
-(CPython, Lib/asyncio/runners.py, Runner.run), and Snakemake goes on as if nothing had happened. A
-handler of another identity is left in place, so ours does what Python's own does.
+Python raises KeyboardInterrupt wherever the main thread happens to be, and it can get lost there:
+in a destructor, a callback or somebody's bare `except`
+(https://docs.python.org/3/library/signal.html#note-on-signal-handlers-and-exceptions). Snakemake
+then goes on as if nothing had happened, its jobs too. So whoever waits for the jobs asks now and
+then whether an interrupt was answered, and if not raises it again.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
 
+ANSWER_SECONDS = 1.0
+"""How long an interrupt may take from its raising to the ending of jobs."""
+
 
 class InterruptGuard:
-    """Raises KeyboardInterrupt on SIGINT, until `hold`: from then on it only calls `remind`."""
+    """Raises KeyboardInterrupt on SIGINT, until `hold`: from then on it only calls `remind`.
 
-    def __init__(self, remind: Callable[[], object]) -> None:
+    The clock (seconds, monotonic) is passed in.
+    """
+
+    def __init__(self, clock: Callable[[], float], remind: Callable[[], object]) -> None:
+        self._clock = clock
         self._remind = remind
+        self._raised_at: float | None = None
         self._is_holding = False
         self._is_installed = False
 
@@ -31,6 +41,13 @@ class InterruptGuard:
         """Let what is being cleaned up end: a second Ctrl-C must not leave jobs behind."""
         self._is_holding = True
 
+    def repeat_if_lost(self) -> None:
+        """Raise an interrupt again that led to nothing; for any thread, now and then."""
+        raised_at = self._raised_at
+        is_lost = raised_at is not None and self._clock() - raised_at >= ANSWER_SECONDS
+        if is_lost and not self._is_holding:
+            os.kill(os.getpid(), signal.SIGINT)
+
     def restore(self) -> None:
         """Give SIGINT back."""
         if self._is_installed:
@@ -38,6 +55,8 @@ class InterruptGuard:
             self._is_installed = False
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._is_holding:
-            raise KeyboardInterrupt
-        self._remind()
+        if self._is_holding:
+            self._remind()
+            return
+        self._raised_at = self._clock()
+        raise KeyboardInterrupt
