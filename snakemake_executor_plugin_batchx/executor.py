@@ -11,7 +11,6 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.interrupts import InterruptGuard
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_setting_problems
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         # Not at the top: Snakemake imports this module inside every job, too.
+        from snakemake_executor_plugin_batchx.interrupts import InterruptGuard  # noqa: PLC0415
         from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
 
         if self.executor_settings is None:

@@ -53,11 +53,11 @@ SENTENCES = {
     "404": "s3://{bucket}/{key} does not exist (any more).",
     "AccessDenied": (
         "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "there (and s3:ListBucket, to be told of what is missing)."
+        "on this bucket.{hint}"
     ),
     "403": (
         "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "there (and s3:ListBucket, to be told of what is missing)."
+        "on this bucket.{hint}"
     ),
     "InvalidAccessKeyId": (
         "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment."
@@ -68,6 +68,11 @@ SENTENCES = {
     ),
 }
 """Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+
+
+HINTS = {
+    "s3:GetObject": " Without s3:ListBucket, S3 says this of an object that is not there, too."
+}
 
 
 class StorageError(BatchxError):
@@ -211,4 +216,7 @@ class S3Gateway:
         if text is None:
             told = error.get("Message") or code
             return StorageError(f"S3 answers {action} on s3://{self.bucket}/{key}: {told}", code)
-        return StorageError(text.format(bucket=self.bucket, key=key, action=action), code)
+        return StorageError(
+            text.format(bucket=self.bucket, key=key, action=action, hint=HINTS.get(action, "")),
+            code,
+        )

@@ -16,7 +16,11 @@ ONE_RULE = """
 def check_error(name: str, run: Run) -> None:
     assert run.exit_code == 1
     assert "snakemake_executor_plugin_batchx/" not in run.output
-    check_snapshot(name, cut_error(run.output))
+    text = cut_error(run.output)
+    if name == "failing_group":
+        # Snakemake lists the members of a group in no order.
+        text = "\n".join(sorted(text.splitlines())) + "\n"
+    check_snapshot(name, text)
 
 
 BEFORE_THE_FIRST_SUBMIT: dict[str, dict[str, Any]] = {

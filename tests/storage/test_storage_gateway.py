@@ -218,7 +218,7 @@ def test_every_error_code_has_its_sentence(stubbed: tuple[S3Gateway, Stubber], c
     assert "{" not in message
     if code in SENTENCES:
         assert message == SENTENCES[code].format(
-            bucket=BUCKET, key="some/key", action="s3:PutObject"
+            bucket=BUCKET, key="some/key", action="s3:PutObject", hint=""
         )
     else:
         assert message == (f"S3 answers s3:PutObject on s3://{BUCKET}/some/key: In S3's own words.")
