@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 DEMO ?= demo-run
 PYTEST_FLAGS ?= -n 2
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format clean bench-start
 
 help:
-	@echo "make demo     install into $(VENV) and run a real workflow on the embedded Batch"
-	@echo "make test     lint, type checks and the whole test suite"
-	@echo "make lint     lint and type checks only"
-	@echo "make format   rewrite the code as the linter wants it"
-	@echo "make clean    remove what the above made"
+	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
+	@echo "make test         lint, type checks and the whole test suite"
+	@echo "make lint         lint and type checks only"
+	@echo "make bench-start  time what batchx adds to a job, against plain Snakemake"
+	@echo "make format       rewrite the code as the linter wants it"
+	@echo "make clean        remove what the above made"
 
 # A stamp an extra: pip runs again only when the package's metadata has changed.
 $(VENV)/.installed-%: pyproject.toml
@@ -30,6 +31,9 @@ lint: $(VENV)/.installed-test
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+bench-start: $(VENV)/.installed-local
+	$(BIN)/python benchmarks/job_start.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
