@@ -10,13 +10,24 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
-from snakemake_executor_plugin_batchx.batch import gateway as batch_gateway
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
-from snakemake_executor_plugin_batchx.storage import gateway as storage_gateway
+from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG as S3_CONFIG
+
+BATCH_CONFIG = Config(
+    # Said here because botocore's default differs by version
+    # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
+    retries={"mode": "standard", "total_max_attempts": 6},
+    max_pool_connections=16,
+    tcp_keepalive=True,
+)
+
+NO_PROXY = Config(proxies={"http": None})
+"""For the embedded AWS, which a proxy named by the environment cannot reach."""
 
 _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 
@@ -53,8 +64,8 @@ def open_session(settings: ExecutorSettings, stack: ExitStack) -> AwsSession:
         raise BatchxError(NO_CREDENTIALS)
     return AwsSession(
         region=region,
-        batch_client=session.client("batch", region, config=batch_gateway.CLIENT_CONFIG),
-        s3_client=session.client("s3", region, config=storage_gateway.CLIENT_CONFIG),
+        batch_client=session.client("batch", region, config=BATCH_CONFIG),
+        s3_client=session.client("s3", region, config=S3_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
@@ -92,10 +103,8 @@ def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSess
     endpoint = embedded.endpoint_url
     return AwsSession(
         region=embedded.region,
-        batch_client=session.client(
-            "batch", endpoint_url=endpoint, config=batch_gateway.CLIENT_CONFIG
-        ),
-        s3_client=session.client("s3", endpoint_url=endpoint, config=storage_gateway.CLIENT_CONFIG),
+        batch_client=session.client("batch", endpoint_url=endpoint, config=BATCH_CONFIG),
+        s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         job_queue=embedded.job_queue,
         s3_root=settings.s3_root or f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,

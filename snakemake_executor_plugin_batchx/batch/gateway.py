@@ -5,18 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import botocore.exceptions
-from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.aws.errors import AwsError, explain_error
-
-CLIENT_CONFIG = Config(
-    # Said here because botocore's default differs by version
-    # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
-    retries={"mode": "standard", "total_max_attempts": 6},
-    max_pool_connections=16,
-    tcp_keepalive=True,
-)
 
 DESCRIBE_JOBS_IDS = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""

@@ -207,7 +207,9 @@ def test_local_queue_warns_once_of_containers(workspace: Workspace) -> None:
             """
     )
     run = workspace.snakemake(
-        *("--batchx-job-queue", "local"), environment={"SNAKEMAKE_BATCHX_S3_ROOT": ""}
+        *("--batchx-job-queue", "local"),
+        # The embedded AWS is reached directly, whatever proxy the environment names.
+        environment={"SNAKEMAKE_BATCHX_S3_ROOT": "", "HTTP_PROXY": "http://127.0.0.1:9"},
     )
     assert run.exit_code == 0, run.output
     assert run.output.count("without containers") == 1
