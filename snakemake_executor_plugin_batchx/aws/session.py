@@ -103,7 +103,9 @@ def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSess
     endpoint = embedded.endpoint_url
     return AwsSession(
         region=embedded.region,
-        batch_client=session.client("batch", endpoint_url=endpoint, config=BATCH_CONFIG),
+        batch_client=session.client(
+            "batch", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
+        ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         job_queue=embedded.job_queue,
         s3_root=settings.s3_root or f"s3://{embedded.bucket}/batchx",
