@@ -92,9 +92,9 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
     settings, workflow = executor.executor_settings, executor.workflow
+    _refuse_foreign_storage(settings, workflow.storage_settings)
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
-    _refuse_foreign_storage(settings, workflow.storage_settings)
     with ExitStack() as stack:
         session = open_session(settings, stack)
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
@@ -104,39 +104,49 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
         _check(gateway, store, session, root, run_id)
         if session.is_embedded:
             _warn_of_containers(workflow, executor.logger)
-        journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time))
-        journal.write("run", run_id=run_id, queue=session.job_queue, batchx=__version__)
-        mirror = stack.enter_context(
-            Mirror(STATE_DIR / "mirror.sqlite", root.make_url(root.prefix), run_id)
+        context = RunContext(
+            run_id=run_id,
+            region=session.region,
+            job_queue=session.job_queue,
+            root=root,
+            shared=_deploy_sources(executor, opened_files, store, root, run_id),
+            work_dir=os.getcwd(),
+            tags={**parse_tags(settings.tags), "batchx:run": run_id},
         )
-        transfer = stack.enter_context(Transfer(store))
-        base = os.getcwd()
-        shared = _deploy_sources(executor, opened_files, store, root, run_id)
         definitions = Definitions(gateway, _make_definition_settings(settings, session))
-        max_interval = workflow.remote_execution_settings.seconds_between_status_checks
-        conductor = Conductor(
-            RunContext(
-                run_id=run_id,
-                region=session.region,
-                job_queue=session.job_queue,
-                root=root,
-                shared=shared,
-                work_dir=base,
-                tags={**parse_tags(settings.tags), "batchx:run": run_id},
-            ),
-            Ports(
-                gateway=gateway,
-                definitions=definitions,
-                watcher=Watcher(gateway, time.monotonic, max_interval),
-                store=store,
-                stager=Stager(store, root, mirror, transfer, base, run_id),
-                fetcher=Fetcher(store, mirror, transfer, base),
-                journal=journal,
-                log=executor.logger,
-            ),
-        )
+        ports = _open_ports(executor, context, store, gateway, definitions, stack)
+        conductor = Conductor(context, ports)
         kept = stack.pop_all()
-    return OpenRun(conductor, kept, budget, definitions, journal, executor.logger, started)
+    return OpenRun(conductor, kept, budget, definitions, ports.journal, executor.logger, started)
+
+
+def _open_ports(
+    executor: Any,
+    context: RunContext,
+    store: S3Gateway,
+    gateway: BatchGateway,
+    definitions: Definitions,
+    stack: ExitStack,
+) -> Ports:
+    """Open what the conductor works through; what has to be closed goes on `stack`."""
+    run_id, root, base = context.run_id, context.root, context.work_dir
+    remote_settings = executor.workflow.remote_execution_settings
+    journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time))
+    journal.write("run", run_id=run_id, queue=context.job_queue, batchx=__version__)
+    mirror = stack.enter_context(
+        Mirror(STATE_DIR / "mirror.sqlite", root.make_url(root.prefix), run_id)
+    )
+    transfer = stack.enter_context(Transfer(store))
+    return Ports(
+        gateway=gateway,
+        definitions=definitions,
+        watcher=Watcher(gateway, time.monotonic, remote_settings.seconds_between_status_checks),
+        store=store,
+        stager=Stager(store, root, mirror, transfer, base, run_id),
+        fetcher=Fetcher(store, mirror, transfer, base),
+        journal=journal,
+        log=executor.logger,
+    )
 
 
 def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -> None:

@@ -12,13 +12,11 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-import boto3
-
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.child import TerminatedError
 from snakemake_executor_plugin_batchx.job.run import JobRun
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED
-from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
+from snakemake_executor_plugin_batchx.storage.gateway import open_bucket
 from snakemake_executor_plugin_batchx.storage.layout import parse_s3_url
 
 
@@ -34,9 +32,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     signal.signal(signal.SIGTERM, raise_terminated)
     try:
         bucket, key = parse_s3_url(url)
-        client = boto3.client("s3", region_name=region, config=CLIENT_CONFIG)
         index = int(environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "0"))
-        return JobRun(S3Gateway(client, bucket), key, index, environment).run()
+        return JobRun(open_bucket(region, bucket), key, index, environment).run()
     except BatchxError as error:
         print(f"batchx: {error}", file=sys.stderr, flush=True)  # noqa: T201
         return getattr(error, "exit_code", 1)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import boto3
 import botocore.exceptions
 import s3transfer.exceptions
 from boto3.exceptions import Boto3Error, S3UploadFailedError
@@ -220,3 +221,8 @@ class S3Gateway:
             text.format(bucket=self.bucket, key=key, action=action, hint=HINTS.get(action, "")),
             code,
         )
+
+
+def open_bucket(region: str, bucket: str) -> S3Gateway:
+    """Return a gateway with the credentials that boto3 finds: inside a job, its role's."""
+    return S3Gateway(boto3.client("s3", region_name=region, config=CLIENT_CONFIG), bucket)

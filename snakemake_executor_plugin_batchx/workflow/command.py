@@ -6,7 +6,7 @@ take its parts as a list and mend what only holds on the head.
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 JOB_EXECUTOR = "batchx-guard"
@@ -48,37 +48,40 @@ def make_job_argv(job: Any, executor: Any) -> tuple[str, ...]:
     (snakemake_interface_executor_plugins/executors/real.py, format_job_exec).
     """
     workflow = executor.workflow
-    start_dir = workflow.workdir_init
-    argv = shlex.split(executor.get_job_args(job)) + shlex.split(
-        workflow.spawned_job_args_factory.general_args(
-            executor_common_settings=executor.common_settings
-        )
-    )
-    argv = replace_option(argv, "--cores", [str(max(1, int(job.threads)))])
-    # The head's --directory is where the job starts; it still has to win over `workdir:`.
-    argv = replace_option(argv, "--directory", ["."])
-    argv = replace_option(
-        argv,
-        "--configfiles",
-        [os.path.relpath(path, start_dir) for path in workflow.overwrite_configfiles],
-    )
-    # The ILP solver is a program of the head's.
-    argv = replace_option(argv, "--scheduler", ["greedy"])
-    # Inside the container there is no network file system to wait for.
-    argv = [*replace_option(argv, "--latency-wait", None), "--latency-wait", "0"]
-    # The container is the environment already.
-    methods = [m for m in take_option(argv, "--deployment-method") if m != "apptainer"]
-    argv = replace_option(argv, "--deployment-method", methods or None)
-    if "--verbose" not in argv:
-        # The log is the tool's; what Snakemake would say reaches the head in the result.
-        argv = [*argv, "--quiet", "all"]
-    if not job.is_group():
-        # The head waits for every output, so none may be dropped inside the job.
-        argv = replace_option(argv, "--unneeded-temp-files", None)
-    snakefile = workflow.main_snakefile
-    if os.path.isabs(snakefile):
-        snakefile = os.path.relpath(snakefile, start_dir)
+    factory = workflow.spawned_job_args_factory
+    argv = shlex.split(executor.get_job_args(job))
+    argv += shlex.split(factory.general_args(executor_common_settings=executor.common_settings))
+    for option, values in _list_replacements(argv, job, workflow):
+        argv = replace_option(argv, option, values)
     for option in SETS:
         argv = replace_option(argv, option, sorted(take_option(argv, option)))
-    fixed = ["--snakefile", snakefile, "--mode", "remote", "--executor", JOB_EXECUTOR]
-    return (*fixed, *argv)
+    # Inside the container there is no network file system to wait for.
+    argv += ["--latency-wait", "0"]
+    if "--verbose" not in argv:
+        # The log is the tool's; what Snakemake would say reaches the head in the result.
+        argv += ["--quiet", "all"]
+    snakefile = workflow.main_snakefile
+    if os.path.isabs(snakefile):
+        snakefile = os.path.relpath(snakefile, workflow.workdir_init)
+    return ("--snakefile", snakefile, "--mode", "remote", "--executor", JOB_EXECUTOR, *argv)
+
+
+def _list_replacements(
+    argv: list[str], job: Any, workflow: Any
+) -> Iterator[tuple[str, list[str] | None]]:
+    """Yield the options of the head's that mean something else in the job; None takes one out."""
+    start_dir = workflow.workdir_init
+    yield "--cores", [str(max(1, int(job.threads)))]
+    yield "--latency-wait", None
+    # The head's --directory is where the job starts; it still has to win over `workdir:`.
+    yield "--directory", ["."]
+    configfiles = [os.path.relpath(path, start_dir) for path in workflow.overwrite_configfiles]
+    yield "--configfiles", configfiles
+    # The ILP solver is a program of the head's.
+    yield "--scheduler", ["greedy"]
+    # The container is the environment already.
+    methods = [m for m in take_option(argv, "--deployment-method") if m != "apptainer"]
+    yield "--deployment-method", methods or None
+    if not job.is_group():
+        # The head waits for every output, so none may be dropped inside the job.
+        yield "--unneeded-temp-files", None
