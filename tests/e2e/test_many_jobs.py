@@ -37,7 +37,7 @@ def test_three_hundred_jobs(workspace: Workspace) -> None:
         Snakefile=f"""
             rule all:
                 input: expand("out/{{n}}.txt", n=range({JOBS}))
-            rule one:
+            rule many:
                 output: "out/{{n}}.txt"
                 resources: mem_mb=64
                 shell: "echo {{wildcards.n}} > {{output}}"
