@@ -2,7 +2,7 @@
 
 A job goes: hand over → prepare (stage inputs, definition, spec, submit; in a bounded pool) →
 watch (in bulk, on Snakemake's own beat) → collect (fetch results, verdict; in the pool) → outcome.
-Nothing here knows Snakemake, boto3 or the embedded AWS; all of it comes in through `Ports`.
+Nothing here knows Snakemake or which AWS it is; the world comes in through `Ports`.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from snakemake_executor_plugin_batchx.images.reference import make_batch_image
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
-from snakemake_executor_plugin_batchx.plan.names import hash_content, make_job_name
+from snakemake_executor_plugin_batchx.plan.names import make_fingerprint, make_job_name
 from snakemake_executor_plugin_batchx.plan.resources import (
     RUNTIME_OVERHEAD_MIB,
     BatchResources,
@@ -42,6 +42,7 @@ from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, Fetche
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.stage import Stager
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 POOL_THREADS = 8
 """How many jobs are prepared or collected at once; their files move in a pool of their own."""
@@ -85,6 +86,7 @@ class Ports:
     store: S3Gateway
     stager: Stager
     fetcher: Fetcher
+    transfer: Transfer
     journal: Journal
     log: Log
     clock_ns: Callable[[], int] = time.time_ns
@@ -101,6 +103,7 @@ class Conductor:
         self._last_warning = ""
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="batchx-job")
         self._reason = ""
+        self._secret_keys: dict[str, str] = {}
         self.submitted_count = 0
 
     def hand_over(self, description: JobDescription) -> str:
@@ -140,15 +143,17 @@ class Conductor:
         """
         self._reason = self._reason or reason
         job_ids = self._inflight.cancel()
+        self._ports.transfer.stop()
         if job_ids:
             self._ports.log.info(f"batchx: ending {len(job_ids)} jobs on AWS Batch.")
-            self._ports.journal.write("cancel", is_intent=True, batch_job_ids=job_ids)
             self._terminate(job_ids)
+            self._ports.journal.write("cancel", batch_job_ids=job_ids)
 
     def close(self) -> None:
         """End what is left, and wait for what is being submitted or collected."""
         self.cancel("The Snakemake run has ended.")
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._forget_secrets(list(self._secret_keys))
 
     def _terminate(self, job_ids: list[str]) -> None:
         for problem in self._ports.gateway.terminate_jobs(job_ids, self._reason):
@@ -180,39 +185,23 @@ class Conductor:
         job.memory_mib = resources.memory_mib
         inputs = ports.stager.stage_inputs(description.inputs, description.label)
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
-        name = self._make_name(description, inputs, job.image, resources)
-        self._write_spec(job, name, inputs)
+        fingerprint = make_fingerprint(
+            argv=description.argv,
+            sources_sha256=self._context.shared.sources.sha256,
+            inputs=inputs,
+            image=job.image,
+            resources=encode(resources),
+            work_dir=self._context.work_dir,
+        )
+        name = make_job_name("-".join(description.rules), fingerprint, description.attempt)
+        self._write_spec(job, inputs)
         definition_arn = ports.definitions.provide("-".join(description.rules), job.image)
         self._submit(job, name, definition_arn, resources)
 
-    def _make_name(
-        self,
-        description: JobDescription,
-        inputs: tuple[Entry, ...],
-        image: str,
-        resources: BatchResources,
-    ) -> str:
-        """Name a job by all that decides its result, so that the next run can find it again."""
-        content = sorted(
-            (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in inputs
-        )
-        fingerprint = hash_content(
-            {
-                "argv": description.argv,
-                "sources": self._context.shared.sources.sha256,
-                "inputs": content,
-                "image": image,
-                "resources": encode(resources),
-                "work_dir": self._context.work_dir,
-            }
-        )
-        return make_job_name("-".join(description.rules), fingerprint, description.attempt)
-
-    def _write_spec(self, job: TrackedJob, name: str, inputs: tuple[Entry, ...]) -> None:
+    def _write_spec(self, job: TrackedJob, inputs: tuple[Entry, ...]) -> None:
         prefix = self._context.root.get_submission_prefix(self._context.run_id, job.submission)
         job.result_key, job.spec_key = f"{prefix}/result", f"{prefix}/spec"
         spec = JobSpec(
-            name=name,
             argv=job.description.argv,
             inputs=inputs,
             products=job.description.products,
@@ -221,6 +210,8 @@ class Conductor:
             result_key=job.result_key,
         )
         packet = make_packet(encode(self._context.shared), [json.dumps(encode(spec)).encode()])
+        if self._context.shared.envvars:
+            self._secret_keys[job.submission] = job.spec_key
         self._ports.store.write_bytes(job.spec_key, packet)
 
     def _submit(
@@ -276,10 +267,10 @@ class Conductor:
             self._pool.submit(self._guard, job, self._collect, state)
 
     def _collect(self, job: TrackedJob, state: JobState) -> None:
-        if self._context.shared.envvars:
-            self._forget_secrets(job)
         is_success = state.status == "SUCCEEDED"
         fetched = self._fetch_result(job, is_owed=is_success)
+        if fetched and fetched.result.attempt < len(state.attempts):
+            fetched = None  # an earlier attempt's, whose host was lost
         if not is_success:
             self._collect_failure(job, state, fetched)
             return
@@ -306,10 +297,11 @@ class Conductor:
             self._place(job, fetched, is_success=False)
         self._conclude(job, verdict.message, verdict.kind, fetched)
 
-    def _forget_secrets(self, job: TrackedJob) -> None:
-        """Delete the spec, which holds the workflow's `envvars:`."""
+    def _forget_secrets(self, submissions: list[str]) -> None:
+        """Delete specs that hold the workflow's `envvars:`, of jobs that have ended."""
+        keys = [self._secret_keys.pop(each) for each in submissions if each in self._secret_keys]
         try:
-            self._ports.store.delete_objects([job.spec_key])
+            self._ports.store.delete_objects(keys)
         except StorageError as error:
             self._warn_once(f"A job's spec, with the values of envvars, could not go: {error}")
 
@@ -340,4 +332,5 @@ class Conductor:
             exit_code=fetched.result.exit_code if fetched else None,
             usage=encode(fetched.result.usage) if fetched else None,
         )
+        self._forget_secrets([job.submission])
         self._inflight.conclude(job, message)

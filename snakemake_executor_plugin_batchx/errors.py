@@ -4,6 +4,6 @@
 class BatchxError(Exception):
     """Something the user can mend; the text is one sentence that names what, where and the fix.
 
-    It is turned into Snakemake's WorkflowError where the executor meets Snakemake, so that the
-    modules below need not know Snakemake.
+    Where the executor meets Snakemake it becomes an error of Snakemake's or a job's message, so
+    that the modules below need not know Snakemake.
     """

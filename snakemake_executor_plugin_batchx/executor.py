@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_common.exceptions import ApiError
@@ -32,7 +33,7 @@ common_settings = CommonSettings(
 )
 
 BEAT_SECONDS = 0.2
-"""How often outcomes are looked for; Batch is asked far less often (batch/watcher.py), never later
+"""How often outcomes are looked for; Batch is asked less often (batch/watcher.py), but never later
 than the user's `--seconds-between-status-checks`."""
 
 
@@ -59,16 +60,13 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         if problems:
             raise ApiError("\n".join(problems))
         self._opened_files = parse_audit.stop_recording()
+        self._backups: dict[Any, list[Path]] = {}
         self._interrupts = InterruptGuard(
             time.monotonic,
             lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
         )
         self._interrupts.install()
         self.next_seconds_between_status_checks = BEAT_SECONDS
-
-    def additional_general_args(self) -> str:
-        """Nothing; Snakemake's own default is a list, which it cannot join."""
-        return ""
 
     def run_job(self, job: Any) -> None:
         """Run a single job, as the base class demands."""
@@ -79,12 +77,14 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
             describe_job,
             find_protected_output,
+            list_updated_outputs,
         )
 
         conductor = self._get_conductor()
         for job in jobs:
             self.run_job_pre(job)
             info = SubmittedJobInfo(job)
+            self._back_up(job, list_updated_outputs(job))
             try:
                 description = describe_job(job, self)
             except BatchxError as error:
@@ -99,6 +99,26 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 )
             info.aux = {"submission": conductor.hand_over(description)}
             self.report_job_submission(info)
+
+    def _back_up(self, job: Any, outputs: list[str]) -> None:
+        """Keep what update() outputs were: Snakemake removes the outputs of a failed job.
+
+        In a local run it does so itself (snakemake/jobs.py, Job.prepare).
+        """
+        for path in map(Path, outputs):
+            self.workflow.persistence.cleanup_backup(path)
+            self.workflow.persistence.backup_output(path)
+            self._backups.setdefault(job, []).append(path)
+
+    def handle_job_success(self, job: Any) -> None:
+        """Forget the backups of update() outputs."""
+        for path in self._backups.pop(job, []):
+            self.workflow.persistence.cleanup_backup(path)
+
+    def handle_job_error(self, job: Any) -> None:
+        """Put back what update() outputs were; called when Snakemake has removed them."""
+        for path in self._backups.pop(job, []):
+            self.workflow.persistence.restore_output(path)
 
     def _get_conductor(self) -> "Conductor":
         """Open the run with the first job: with nothing to be done, AWS is not asked."""
@@ -158,8 +178,13 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         Not only `active_jobs`: that list is empty while a status check is running.
         """
         self._interrupts.hold()
-        if self._open_run is not None:
+        if self._open_run is None:
+            return
+        try:
             self._open_run.conductor.cancel("The Snakemake run was cancelled by its user.")
+        except BatchxError as error:
+            # `cancel` goes on to `shutdown`, which tries again and closes what is open.
+            self.logger.warning(f"batchx: {error}")
 
     def shutdown(self) -> None:
         """End the run: jobs that are left, threads, the embedded AWS."""

@@ -32,6 +32,7 @@ class TrackedJob:
     spec_key: str = ""
     last_status: str = ""
     is_collecting: bool = False
+    is_ended_by_us: bool = False
     outcome: Outcome | None = None
 
 
@@ -93,11 +94,19 @@ class InFlight:
             return job.outcome
 
     def cancel(self) -> list[str]:
-        """Forbid further submissions; return the Batch ids of all jobs that have not ended."""
+        """Forbid further submissions; return the Batch ids of all jobs that are to be ended.
+
+        Each id once, however often this is called.
+        """
         with self._lock:
             self._is_cancelled = True
-            return [
-                job.batch_job_id
+            ending = [
+                job
                 for job in self._jobs.values()
-                if job.batch_job_id and not job.is_collecting and job.outcome is None
+                if job.batch_job_id
+                and not (job.is_collecting or job.is_ended_by_us)
+                and job.outcome is None
             ]
+            for job in ending:
+                job.is_ended_by_us = True
+            return [job.batch_job_id for job in ending if job.batch_job_id]

@@ -25,7 +25,8 @@ class Journal:
         self._clock = clock
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        # Unbuffered: what could not be written must not be tried again at the end.
+        self._file = path.open("ab", buffering=0)
 
     def __enter__(self) -> "Journal":
         return self
@@ -35,12 +36,19 @@ class Journal:
             self._file.close()
 
     def write(self, event: str, *, is_intent: bool = False, **fields: Any) -> None:
-        """Append an event; an intent is on the disk before this returns."""
+        """Append an event.
+
+        An intent is on the disk before this returns, or OSError says that it is not. Any other
+        event is history: where it cannot be written, the job it tells of must not suffer.
+        """
         line = json.dumps(
             {"v": SCHEMA_VERSION, "t": round(self._clock(), 3), "event": event} | fields
         )
-        with self._lock:
-            self._file.write(line + "\n")
-            self._file.flush()
+        try:
+            with self._lock:
+                self._file.write(line.encode() + b"\n")
+                if is_intent:
+                    os.fsync(self._file.fileno())
+        except OSError:
             if is_intent:
-                os.fsync(self._file.fileno())
+                raise

@@ -93,6 +93,9 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
     """
     settings, workflow = executor.executor_settings, executor.workflow
     _refuse_foreign_storage(settings, workflow.storage_settings)
+    _refuse_checkpoints(workflow)
+    if workflow.workflow_settings.cache is not None:
+        executor.logger.warning("batchx: --cache has no effect on jobs that run on AWS Batch.")
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
@@ -109,7 +112,7 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
             region=session.region,
             job_queue=session.job_queue,
             root=root,
-            shared=_deploy_sources(executor, opened_files, store, root, run_id),
+            shared=_deploy_sources(executor, opened_files, store, root),
             work_dir=os.getcwd(),
             tags={**parse_tags(settings.tags), "batchx:run": run_id},
         )
@@ -144,6 +147,7 @@ def _open_ports(
         store=store,
         stager=Stager(store, root, mirror, transfer, base, run_id),
         fetcher=Fetcher(store, mirror, transfer, base),
+        transfer=transfer,
         journal=journal,
         log=executor.logger,
     )
@@ -155,6 +159,15 @@ def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -
             "--batchx-job-queue local starts an S3 of its own, which --default-storage-provider "
             f"{storage_settings.default_storage_provider} does not see: leave the storage provider "
             "out, or keep an embedded AWS standing (batchx local up) and use its queue and bucket."
+        )
+
+
+def _refuse_checkpoints(workflow: Any) -> None:
+    names = sorted({job.rule.name for job in workflow.dag.checkpoint_jobs})
+    if names:
+        raise BatchxError(
+            f"The workflow has checkpoints ({', '.join(names)}), which batchx cannot run yet: the "
+            "jobs behind them would see another workflow than this machine does."
         )
 
 
@@ -207,17 +220,19 @@ def _make_definition_settings(
 
 
 def _deploy_sources(
-    executor: Any, opened_files: frozenset[str], store: S3Gateway, root: S3Root, run_id: str
+    executor: Any, opened_files: frozenset[str], store: S3Gateway, root: S3Root
 ) -> SharedSpec:
     """Send the workflow's sources; return what all jobs of the run share."""
     workflow = executor.workflow
     files = collect_source_files(workflow, opened_files)
-    archive = pack_sources(files, workflow.workdir_init, os.getcwd())
+    try:
+        archive = pack_sources(files, workflow.workdir_init, os.getcwd())
+    except OSError as error:
+        raise BatchxError(f"A source of the workflow cannot be read: {error}") from error
     key = root.get_sources_key(archive.sha256)
     store.write_bytes(key, archive.data)
     return SharedSpec(
         version=SPEC_VERSION,
-        run_id=run_id,
         root_prefix=root.prefix,
         sources=Blob(key, 0, len(archive.data), archive.sha256),
         source_depth=archive.depth,

@@ -101,7 +101,6 @@ class SharedSpec:
     """
 
     version: int
-    run_id: str
     root_prefix: str
     sources: Blob
     source_depth: int
@@ -115,7 +114,6 @@ class SharedSpec:
 class JobSpec:
     """What one job is to do: `argv` are the arguments of its Snakemake."""
 
-    name: str
     argv: tuple[str, ...]
     inputs: tuple[Entry, ...]
     products: tuple[Product, ...]
@@ -146,11 +144,12 @@ class Usage:
 class Result:
     """What came of a job.
 
-    `exit_code` is the tool's own, `problem` a sentence where the job failed for another reason than
-    its tool, `tail` the end of its output.
+    `attempt` is Batch's count of starts; `exit_code` is the tool's own, `problem` a sentence where
+    the job failed for another reason than its tool, `tail` the end of its output.
     """
 
     version: int
+    attempt: int
     exit_code: int
     problem: str | None
     tail: str

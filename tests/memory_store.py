@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.transfer import OnBytes
 
 
 class MemoryStore:
@@ -38,10 +39,18 @@ class MemoryStore:
                 self.objects[key] = data
             return is_first
 
-    def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
+    def upload_file(
+        self, path: str | os.PathLike[str], key: str, on_bytes: OnBytes | None = None
+    ) -> None:
+        if on_bytes is not None:
+            on_bytes(os.path.getsize(path))
         self._put("upload_file", key, Path(path).read_bytes())
 
-    def download_file(self, key: str, path: str | os.PathLike[str]) -> None:
+    def download_file(
+        self, key: str, path: str | os.PathLike[str], on_bytes: OnBytes | None = None
+    ) -> None:
+        if on_bytes is not None:
+            on_bytes(0)
         Path(path).write_bytes(self._damage(self._get("download_file", key)))
 
     def has_object(self, key: str) -> bool:

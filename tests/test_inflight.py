@@ -10,7 +10,6 @@ from snakemake_executor_plugin_batchx.plan.job import JobDescription
 DESCRIPTION = JobDescription(
     label="Rule map",
     rules=("map",),
-    is_group=False,
     attempt=1,
     argv=(),
     container=None,
@@ -89,3 +88,12 @@ def test_who_submits_while_the_run_is_cancelled_has_to_end_the_job() -> None:
     assert inflight.cancel() == []
     assert not inflight.note_submitted(job, "batch-1")
     assert inflight.cancel() == ["batch-1"]
+
+
+def test_a_job_is_ended_once_however_often_the_run_is_cancelled() -> None:
+    inflight = InFlight()
+    job = TrackedJob("000001", DESCRIPTION)
+    inflight.add(job)
+    assert inflight.note_submitted(job, "id-1")
+    assert inflight.cancel() == ["id-1"]
+    assert inflight.cancel() == []

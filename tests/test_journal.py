@@ -61,3 +61,11 @@ def test_after_its_end_a_journal_takes_nothing(tmp_path: Path) -> None:
         pass
     with pytest.raises(ValueError, match="closed"):
         journal.write("late")
+
+
+def test_only_an_intent_must_reach_the_disk() -> None:
+    # Every write to this device fails for want of space.
+    with Journal(Path("/dev/full"), lambda: 0.0) as journal:
+        journal.write("state", status="RUNNING")
+        with pytest.raises(OSError, match="No space left"):
+            journal.write("intent", is_intent=True)

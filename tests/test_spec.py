@@ -66,7 +66,6 @@ steps = st.builds(
 )
 jobs = st.builds(
     JobSpec,
-    name=texts,
     argv=tuples(texts),
     inputs=tuples(entries),
     products=tuples(products),
@@ -77,7 +76,6 @@ jobs = st.builds(
 shareds = st.builds(
     SharedSpec,
     version=sizes,
-    run_id=texts,
     root_prefix=texts,
     sources=blobs,
     source_depth=st.integers(0, 30),
@@ -100,6 +98,7 @@ usages = st.builds(
 results = st.builds(
     Result,
     version=sizes,
+    attempt=st.integers(1, 10),
     exit_code=st.integers(0, 255),
     problem=st.none() | texts,
     tail=texts,

@@ -18,15 +18,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as Batch sees it; times are milliseconds since the epoch."""
+    """A job as Batch sees it."""
 
     job_id: str
     status: str
     status_reason: str
     attempts: tuple[Attempt, ...]
-    created_ms: int | None
-    started_ms: int | None
-    stopped_ms: int | None
 
     @property
     def is_terminal(self) -> bool:
@@ -51,9 +48,6 @@ def interpret_job(detail: dict[str, Any]) -> JobState:
         status=detail["status"],
         status_reason=detail.get("statusReason", ""),
         attempts=tuple(_interpret_attempt(attempt) for attempt in detail.get("attempts", [])),
-        created_ms=detail.get("createdAt"),
-        started_ms=detail.get("startedAt"),
-        stopped_ms=detail.get("stoppedAt"),
     )
 
 

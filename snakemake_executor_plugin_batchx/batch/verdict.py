@@ -78,12 +78,10 @@ FAILURES = (
 class Verdict:
     """Why a job failed.
 
-    `message` is a sentence, Batch's own words and the end of the job's output; `exit_code` the
-    tool's, where it had one.
+    `message` is a sentence, Batch's own words and the end of the job's output.
     """
 
     kind: str
-    exit_code: int | None
     message: str
 
 
@@ -104,7 +102,7 @@ def judge_failure(
         lines.append("Its last output:\n" + cut_tail(result.tail))
     if result is None and attempt.log_stream:
         lines.append(f"Its output is in CloudWatch, log stream {attempt.log_stream}")
-    return Verdict(kind, exit_code, "\n".join(lines))
+    return Verdict(kind, "\n".join(lines))
 
 
 def _find_cause(words: list[str], result: Result | None, exit_code: int | None) -> tuple[str, str]:
@@ -119,7 +117,7 @@ def _find_cause(words: list[str], result: Result | None, exit_code: int | None) 
     if result and result.problem:
         return "batchx", result.problem.rstrip(".").replace("{", "{{").replace("}", "}}")
     if exit_code == EXIT_LEASE_LOST:
-        return "duplicate", "another submission of the same job did its work"
+        return "duplicate", "another submission of the same job has its work; start again to see it"
     if exit_code is not None:
         return "tool", "its command ended with exit code {exit_code}"
     return "unknown", "it did not start, or ended without an exit code: see the reason"

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -111,6 +112,8 @@ def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd:
         os.close(output_fd)
         os.chdir(start_dir)
         code = _call_snakemake(job, note_path)
+    except BaseException:  # noqa: BLE001 - this process ends here: all that is left is to say why
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -32,12 +32,12 @@ def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str
     if seen.wildcards:
         what += " (" + ", ".join(f"{k}={v}" for k, v in seen.wildcards.items()) + ")"
     if not same:
-        return f"This job wants to run {what}, which the head did not submit with it."
+        return f"This job wants to run {what}, which your machine did not submit with it."
     for kind in ("input", "output", "log", "benchmark"):
         head, here = (_as_set(getattr(step, kind)) for step in (same[0], seen))
         if head != here:
             return (
-                f"The {kind} of {what} is not what the head submitted: only there "
+                f"The {kind} of {what} is not what your machine submitted: only there "
                 f"{_show(head - here)}, only here {_show(here - head)}. Does the workflow, while "
                 "it is parsed, look at files that are no input of the rule?"
             )

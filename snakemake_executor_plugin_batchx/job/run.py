@@ -89,8 +89,9 @@ class JobRun:
             outcome = run_in_child(self._job, start_dir, scratch / "note.json")
         except TerminatedError:
             outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)
-        except BatchxError as error:
-            outcome = ChildOutcome(1, str(error), "", 0, 0)
+        except (BatchxError, OSError) as error:
+            problem = f"The job's files could not be put in place: {error}"
+            outcome = ChildOutcome(1, problem, "", 0, 0)
         self._clock.staged = self._clock.staged or time.monotonic()
         self._clock.worked = time.monotonic()
         return outcome, top / self._shared.work_dir
@@ -133,6 +134,7 @@ class JobRun:
             print(f"batchx: {problem}", file=sys.stderr, flush=True)  # noqa: T201
         result = Result(
             version=SPEC_VERSION,
+            attempt=int(self._environment.get("AWS_BATCH_JOB_ATTEMPT", "1")),
             exit_code=exit_code,
             problem=problem,
             tail=outcome.tail,

@@ -20,6 +20,7 @@ class TailPump:
         self._forward = forward
         self._chunks: deque[bytes] = deque()
         self._size = 0
+        self._lock = threading.Lock()
         self._read_fd, self.write_fd = os.pipe()
         self._thread = threading.Thread(target=self._pump, name="batchx-tail", daemon=True)
 
@@ -34,14 +35,16 @@ class TailPump:
     def finish(self, timeout_seconds: float) -> str:
         """Return the tail once every writer is gone, or after the time given."""
         self._thread.join(timeout_seconds)
-        text = b"".join(self._chunks)[-TAIL_BYTES:].decode("utf-8", "replace")
+        with self._lock:  # a tool that went to the background may write still
+            text = b"".join(self._chunks)[-TAIL_BYTES:].decode("utf-8", "replace")
         return text.replace("\0", "�")
 
     def _pump(self) -> None:
         with os.fdopen(self._read_fd, "rb", buffering=0) as stream:
             while chunk := stream.read(READ_BYTES):
                 self._forward(chunk)
-                self._chunks.append(chunk)
-                self._size += len(chunk)
-                while self._size - len(self._chunks[0]) >= TAIL_BYTES:
-                    self._size -= len(self._chunks.popleft())
+                with self._lock:
+                    self._chunks.append(chunk)
+                    self._size += len(chunk)
+                    while self._size - len(self._chunks[0]) >= TAIL_BYTES:
+                        self._size -= len(self._chunks.popleft())

@@ -9,7 +9,11 @@ command, time limit) is overridden at submission and stays out.
 from dataclasses import dataclass, field
 from typing import Any
 
-from snakemake_executor_plugin_batchx.plan.names import hash_content, make_definition_name
+from snakemake_executor_plugin_batchx.plan.names import (
+    hash_content,
+    make_definition_name,
+    make_slug,
+)
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PYTHON
 
@@ -67,6 +71,6 @@ def plan_definition(rule: str, image: str, settings: DefinitionSettings) -> dict
         "containerProperties": container,
         "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
         "propagateTags": True,
-        "tags": {**settings.tags, "batchx:rule": rule},
+        "tags": {**settings.tags, "batchx:rule": make_slug(rule)},
     }
     return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}

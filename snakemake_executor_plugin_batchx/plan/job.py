@@ -17,7 +17,6 @@ class JobDescription:
 
     label: str
     rules: tuple[str, ...]
-    is_group: bool
     attempt: int
     argv: tuple[str, ...]
     container: str | None

@@ -7,8 +7,11 @@ AWS Batch takes letters, digits, hyphens and underscores, first a letter or digi
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from snakemake_executor_plugin_batchx.spec import Entry
 
 MAX_NAME_CHARACTERS = 128
 FINGERPRINT_CHARACTERS = 12
@@ -31,6 +34,31 @@ def hash_content(value: Any) -> str:
     """Return a SHA-256 (hex) of plain values that does not depend on the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_fingerprint(
+    *,
+    argv: Sequence[str],
+    sources_sha256: str,
+    inputs: Sequence[Entry],
+    image: str,
+    resources: Mapping[str, Any],
+    work_dir: str,
+) -> str:
+    """Return a SHA-256 (hex) of all that decides a job's result, whatever the order of inputs."""
+    content = sorted(
+        (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in inputs
+    )
+    return hash_content(
+        {
+            "argv": list(argv),
+            "sources": sources_sha256,
+            "inputs": content,
+            "image": image,
+            "resources": dict(resources),
+            "work_dir": work_dir,
+        }
+    )
 
 
 def make_job_name(rule: str, fingerprint: str, attempt: int) -> str:

@@ -69,9 +69,9 @@ class Fetcher:
         All get one modification time, now or that of the newest input if that is later: Snakemake
         compares times, and the order of arrival means nothing.
         """
-        wanted = {product.path for product in products}
+        wanted = {os.path.normpath(product.path) for product in products}
         entries = tuple(e for e in fetched.result.files if _is_below(e.path, wanted))
-        for path in wanted & {entry.path for entry in entries}:
+        for path in wanted & {os.path.normpath(entry.path) for entry in entries}:
             full = os.path.join(self._base, path)
             # A file is replaced when its successor has arrived, a directory has to go first.
             if os.path.isdir(full) and not os.path.islink(full):
@@ -118,4 +118,6 @@ def _resolve(entry: Entry, key: str, body_offset: int) -> Entry:
 
 
 def _is_below(path: str, tops: set[str]) -> bool:
-    return path in tops or any(str(parent) in tops for parent in PurePath(path).parents)
+    """Tell whether a path is one of `tops` (in normal form) or inside one."""
+    pure = PurePath(os.path.normpath(path))
+    return any(str(each) in tops for each in (pure, *pure.parents))

@@ -150,23 +150,46 @@ class S3Gateway:
                 break
         return True
 
-    def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
-        """Write a file of any size, in parts and in parallel; S3 verifies each part."""
+    def upload_file(
+        self,
+        path: str | os.PathLike[str],
+        key: str,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write a file of any size, in parts and in parallel; S3 verifies each part.
+
+        `on_bytes` is called as bytes go; what it raises ends the upload.
+        """
         extra = {"ChecksumAlgorithm": "SHA256"}
         self._call(
             "s3:PutObject",
             key,
             lambda: self._client.upload_file(
-                os.fspath(path), self.bucket, key, ExtraArgs=extra, Config=_TRANSFER
+                os.fspath(path),
+                self.bucket,
+                key,
+                ExtraArgs=extra,
+                Config=_TRANSFER,
+                Callback=on_bytes,
             ),
         )
 
-    def download_file(self, key: str, path: str | os.PathLike[str]) -> None:
-        """Read an object of any size into a file, in parts and in parallel."""
+    def download_file(
+        self,
+        key: str,
+        path: str | os.PathLike[str],
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> None:
+        """Read an object of any size into a file, in parts and in parallel.
+
+        `on_bytes` is called as bytes come; what it raises ends the download.
+        """
         self._call(
             "s3:GetObject",
             key,
-            lambda: self._client.download_file(self.bucket, key, os.fspath(path), Config=_TRANSFER),
+            lambda: self._client.download_file(
+                self.bucket, key, os.fspath(path), Config=_TRANSFER, Callback=on_bytes
+            ),
         )
 
     def has_object(self, key: str) -> bool:

@@ -49,6 +49,8 @@ class Mirror:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = _open_table(path)
+        except sqlite3.OperationalError:  # locked, or a file system without locks: do without
+            self._connection = _open_table(Path(":memory:"))
         except sqlite3.DatabaseError:  # torn by a crash: begin anew
             path.unlink(missing_ok=True)
             self._connection = _open_table(path)
@@ -66,7 +68,8 @@ class Mirror:
 
     def find_blob(self, path: str, size: int, mtime_ns: int) -> KnownBlob | None:
         """Return where a file is under this S3 root, if it has not changed since it was noted."""
-        with self._lock:
+        row = None
+        with self._lock, contextlib.suppress(sqlite3.Error):  # not known, then
             row = self._connection.execute(
                 "SELECT key, offset, sha256, run_id FROM mirror"
                 " WHERE path = ? AND size = ? AND mtime_ns = ? AND root = ?",
@@ -79,7 +82,7 @@ class Mirror:
 
     def note_blob(self, path: str, mtime_ns: int, blob: Blob) -> None:
         """Note where a file is."""
-        with self._lock:
+        with self._lock, contextlib.suppress(sqlite3.Error):  # costs an upload, no job
             self._connection.execute(
                 "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (

@@ -1,4 +1,4 @@
-"""Inputs on their way in: from the head's disk to the S3 root, and a job's spec beside them."""
+"""Inputs on their way in: from the head's disk to the S3 root."""
 
 import dataclasses
 import os

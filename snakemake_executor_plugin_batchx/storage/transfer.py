@@ -17,6 +17,9 @@ THREADS = 16
 HASH_CHUNK_BYTES = 1024 * 1024
 TEMPORARY_SUFFIX = ".batchx-part"
 
+OnBytes = Callable[[int], None]
+"""Called with a number of bytes now and then while they move; what it raises ends the transfer."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -33,22 +36,32 @@ class ObjectStore(Protocol):
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write an object whole."""
 
-    def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
+    def upload_file(
+        self, path: str | os.PathLike[str], key: str, on_bytes: OnBytes | None = None
+    ) -> None:
         """Write a file of any size."""
 
-    def download_file(self, key: str, path: str | os.PathLike[str]) -> None:
+    def download_file(
+        self, key: str, path: str | os.PathLike[str], on_bytes: OnBytes | None = None
+    ) -> None:
         """Read an object of any size into a file."""
 
     def has_object(self, key: str) -> bool:
         """Tell whether there is an object of this key."""
 
 
-def hash_file(path: str | os.PathLike[str]) -> str:
+class TransferStoppedError(BatchxError):
+    """Files are not moved any more: the run is ending."""
+
+
+def hash_file(path: str | os.PathLike[str], on_bytes: OnBytes | None = None) -> str:
     """Return the SHA-256 (hex) of a file's content, read in chunks."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(HASH_CHUNK_BYTES):
             digest.update(chunk)
+            if on_bytes is not None:
+                on_bytes(len(chunk))
     return digest.hexdigest()
 
 
@@ -63,6 +76,7 @@ class Transfer:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batchx-transfer")
         self._large = threading.BoundedSemaphore(LARGE_FILES_AT_ONCE)
         self._count_lock = threading.Lock()
+        self._is_stopped = threading.Event()
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -72,18 +86,34 @@ class Transfer:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
+    def stop(self) -> None:
+        """End what is under way, and begin nothing more: it raises TransferStoppedError."""
+        self._is_stopped.set()
+
+    def _check_running(self, _bytes: int = 0) -> None:
+        if self._is_stopped.is_set():
+            raise TransferStoppedError("Files are not moved any more: the run is ending.")
+
     def run_all(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do `work` on all items in parallel; the first failure ends the rest and is raised."""
-        futures = [self._pool.submit(work, item) for item in items]
+        """Do `work` on all items in parallel; the first failure ends the rest and is raised.
+
+        When this returns or raises, nothing of it goes on.
+        """
+
+        def run(item: T) -> R:
+            self._check_running()
+            return work(item)
+
+        futures = [self._pool.submit(run, item) for item in items]
         try:
             ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in ended:
                 future.result()
             return [future.result() for future in futures]
-        except BaseException:
+        finally:
             for future in futures:
                 future.cancel()
-            raise
+            wait(futures)
 
     def fetch_blob(self, blob: Blob, path: str | os.PathLike[str]) -> None:
         """Write a blob to `path`: to a temporary name first, renamed when its checksum holds."""
@@ -95,7 +125,7 @@ class Transfer:
             target.parent.mkdir(parents=True, exist_ok=True)
             with make_temporary(target) as temporary:
                 with self._large:  # a large file is an object of its own: no offset
-                    self._store.download_file(blob.key, temporary)
+                    self._store.download_file(blob.key, temporary, self._check_running)
                 check_content(blob, temporary.stat().st_size, hash_file(temporary), target)
                 temporary.replace(target)
         with self._count_lock:
@@ -118,9 +148,9 @@ class Transfer:
         else:
             with self._large:
                 before = os.stat(path)
-                sha256 = hash_file(path)
+                sha256 = hash_file(path, self._check_running)
                 if not (may_exist and self._store.has_object(make_key(sha256))):
-                    self._store.upload_file(path, make_key(sha256))
+                    self._store.upload_file(path, make_key(sha256), self._check_running)
                 after = os.stat(path)
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise BatchxError(f"{path} changed while it was being sent to S3: run it again.")

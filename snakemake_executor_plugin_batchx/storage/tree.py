@@ -23,8 +23,9 @@ def list_entries(base: str, path: str) -> list[Entry]:
     """Return a path below `base` and all below it as entries without blobs, parents first.
 
     A link at the top, or one that leaves the tree, is followed: its target would not be there
-    on the other side. Raises FileNotFoundError where there is nothing, OSError for pipes, sockets
-    and devices: they have no content that could travel.
+    on the other side. One that leads nowhere, or to a folder above itself, stays as it is. Raises
+    FileNotFoundError where there is nothing, OSError for pipes, sockets and devices: they have no
+    content that could travel.
     """
     tree = _Tree(os.path.normpath(path), os.path.realpath(os.path.join(base, path)))
     return list(_iter_entries(base, path, tree, is_top=True))
@@ -35,7 +36,8 @@ def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterato
     status = os.lstat(full)
     if stat.S_ISLNK(status.st_mode):
         target = os.readlink(full)
-        if not is_top and _has_target_inside(tree, path, full, target):
+        is_kept = _has_target_inside(tree, path, full, target) or _is_endless(full)
+        if not is_top and is_kept:
             yield Entry(path, "link", 0o777, status.st_mtime_ns, target=target)
             return
         status = os.stat(full)
@@ -48,6 +50,12 @@ def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterato
     yield Entry(path, "dir", mode, status.st_mtime_ns)
     for name in sorted(os.listdir(full)):
         yield from _iter_entries(base, os.path.join(path, name), tree, is_top=False)
+
+
+def _is_endless(full: str) -> bool:
+    """Tell whether to follow a link would lead nowhere, or back to a folder it stands in."""
+    real = os.path.realpath(full)
+    return not os.path.exists(full) or _is_within(os.path.realpath(os.path.dirname(full)), real)
 
 
 def _has_target_inside(tree: _Tree, path: str, full: str, target: str) -> bool:

@@ -18,6 +18,10 @@ SETS = ("--rerun-triggers", "--allowed-rules", "--target-jobs", "--unneeded-temp
 arguments in the next run, and with them the same name."""
 
 
+HEAD_ONLY = ("--latency-wait", "--shadow-prefix", "--conda-prefix", "--apptainer-prefix", "--cache")
+"""Options that name places of the head's, or mean nothing inside a container: taken out."""
+
+
 def replace_option(argv: list[str], option: str, values: Iterable[str] | None) -> list[str]:
     """Return `argv` with the values of an option replaced; None takes the option out.
 
@@ -72,11 +76,12 @@ def _list_replacements(
     """Yield the options of the head's that mean something else in the job; None takes one out."""
     start_dir = workflow.workdir_init
     yield "--cores", [str(max(1, int(job.threads)))]
-    yield "--latency-wait", None
     # The head's --directory is where the job starts; it still has to win over `workdir:`.
     yield "--directory", ["."]
     configfiles = [os.path.relpath(path, start_dir) for path in workflow.overwrite_configfiles]
     yield "--configfiles", configfiles
+    for option in HEAD_ONLY:
+        yield option, None
     # The ILP solver is a program of the head's.
     yield "--scheduler", ["greedy"]
     # The container is the environment already.

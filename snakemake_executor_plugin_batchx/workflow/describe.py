@@ -27,10 +27,10 @@ def describe_job(job: Any, executor: Any) -> JobDescription:
     steps = list_steps(job)
     rules = tuple(sorted({step.rule.name for step in steps}))
     label = f"Group {job.groupid}" if job.is_group() else f"Rule {rules[0]}"
+    _refuse_commas(steps, label)
     return JobDescription(
         label=label,
         rules=rules,
-        is_group=job.is_group(),
         attempt=job.attempt,
         argv=make_job_argv(job, executor),
         container=_choose_container(steps, label, executor.workflow),
@@ -39,6 +39,23 @@ def describe_job(job: Any, executor: Any) -> JobDescription:
         products=tuple(_iter_products(steps, is_group=job.is_group())),
         steps=tuple(describe_step(step) for step in steps),
     )
+
+
+def _refuse_commas(steps: list[Any], label: str) -> None:
+    """Refuse what Snakemake itself cannot tell the Snakemake in a job (--target-jobs)."""
+    for step in steps:
+        for name, value in step.wildcards_dict.items():
+            if "," in str(value):
+                raise BatchxError(
+                    f"{label}: wildcard {name}={value!r} holds a comma, which Snakemake cannot "
+                    "hand to a job: rename the file."
+                )
+
+
+def list_updated_outputs(job: Any) -> list[str]:
+    """Return the outputs of a job that are there already and that it will change (update())."""
+    outputs = (file for step in list_steps(job) for file in step.output)
+    return [str(f) for f in outputs if f.flags.get("update") and os.path.lexists(f)]
 
 
 def find_protected_output(description: JobDescription) -> str | None:

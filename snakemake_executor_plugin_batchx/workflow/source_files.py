@@ -1,13 +1,12 @@
 """Which files a job needs to parse the workflow again."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-SKIPPED_FOLDERS = {".snakemake", ".git", "__pycache__"}
 
 
 def collect_source_files(workflow: Any, opened: frozenset[str]) -> list[str]:
@@ -25,11 +24,22 @@ def collect_source_files(workflow: Any, opened: frozenset[str]) -> list[str]:
         *_iter_conda_files(workflow),
         *(os.path.abspath(path) for path in workflow.configfiles),
         *_iter_tracked_files(base),
-        *_iter_project_files(opened, base, workflow.workdir_init),
+        *_iter_project_files(opened, {base, workflow.workdir_init, *_iter_homes(workflow)}),
     ):
         if os.path.isfile(path):
             found.add(os.path.normpath(path))
-    return sorted(found)
+    # What the workflow makes is no source of it, wherever it lies.
+    made = {os.path.abspath(file) for job in workflow.dag.jobs for file in job.output}
+    return sorted(found - made)
+
+
+def _iter_homes(workflow: Any) -> Iterator[str]:
+    """Yield the folders in which parts of the workflow live, and the project around `workflow/`."""
+    for path in _iter_included(workflow):
+        folder = os.path.dirname(path)
+        yield folder
+        if os.path.basename(folder) == "workflow":
+            yield os.path.dirname(folder)
 
 
 def _is_local(source: Any) -> bool:
@@ -37,7 +47,8 @@ def _is_local(source: Any) -> bool:
 
 
 def _get_path(source: Any) -> str:
-    return str(source.get_path_or_uri(secret_free=True))
+    path = str(source.get_path_or_uri(secret_free=True))
+    return os.path.normpath(path) if os.path.isabs(path) else path
 
 
 def _iter_included(workflow: Any) -> Iterator[str]:
@@ -56,7 +67,7 @@ def _iter_script_trees(workflow: Any) -> Iterator[str]:
                 folders.add(os.path.dirname(_get_path(source)))
     for folder in folders:
         for parent, children, files in os.walk(folder):
-            children[:] = [child for child in children if child not in SKIPPED_FOLDERS]
+            children[:] = [child for child in children if not _is_skipped(child)]
             yield from (os.path.join(parent, file) for file in files)
 
 
@@ -78,11 +89,22 @@ def _iter_tracked_files(base: str) -> Iterator[str]:
             yield os.path.join(base, os.fsdecode(name))
 
 
-def _iter_project_files(opened: frozenset[str], *bases: str) -> Iterator[str]:
-    """Yield what parsing opened below the project, not the interpreter's or Snakemake's own."""
+def _iter_project_files(opened: frozenset[str], bases: set[str]) -> Iterator[str]:
+    """Yield what parsing opened below the project, not the interpreter's or Snakemake's own.
+
+    A module that is compiled already is opened as such: its source is what the job needs.
+    """
     installed = {os.path.realpath(folder) for folder in (sys.prefix, sys.base_prefix)}
     for path in opened:
-        parents = {str(parent) for parent in Path(path).parents}
-        is_ours = any(base in parents for base in bases)
-        if is_ours and not parents & installed and not SKIPPED_FOLDERS & set(Path(path).parts):
-            yield path
+        source = importlib.util.source_from_cache(path) if path.endswith(".pyc") else path
+        parents = {str(parent) for parent in Path(source).parents}
+        inside = [base for base in bases if base in parents]
+        if not inside or parents & installed:
+            continue
+        below = Path(source).relative_to(max(inside, key=len)).parts
+        if not any(_is_skipped(part) for part in below[:-1]):
+            yield source
+
+
+def _is_skipped(folder: str) -> bool:
+    return folder.startswith(".") or folder == "__pycache__"

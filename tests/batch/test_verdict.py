@@ -20,14 +20,14 @@ def make_state(
     *, status_reason: str = EXITED, reason: str = "", exit_code: int | None = None
 ) -> JobState:
     attempt = Attempt(exit_code, reason, status_reason, None)
-    return JobState("job-1", "FAILED", status_reason, (attempt,), 1, 2, 3)
+    return JobState("job-1", "FAILED", status_reason, (attempt,))
 
 
 def make_result(
     *, exit_code: int = 1, problem: str | None = None, tail: str = "", oom_kills: int = 0
 ) -> Result:
     usage = Usage(1.0, 1.0, 0.1, 0.1, 0, 0, 100.0, oom_kills)
-    return Result(1, exit_code, problem, tail, (), usage)
+    return Result(1, 1, exit_code, problem, tail, (), usage)
 
 
 def judge(state: JobState, result: Result | None = None) -> tuple[str, str]:
@@ -95,5 +95,5 @@ def test_duplicate_that_lost_its_lease() -> None:
 
 
 def test_job_that_never_started_and_says_nothing() -> None:
-    state = JobState("job-1", "FAILED", "", (), 1, None, 3)
+    state = JobState("job-1", "FAILED", "", ())
     assert judge(state)[0] == "unknown"

@@ -150,7 +150,7 @@ def test_guard_refuses_what_the_head_did_not_submit(workspace: Workspace) -> Non
         (workspace.folder / "data" / f"{name}.txt").write_text(name)
     run = workspace.snakemake()
     assert run.exit_code == 1
-    assert "The input of rule sum is not what the head submitted: only there" in run.output
+    assert "The input of rule sum is not what your machine submitted: only there" in run.output
     assert "made/a.txt, made/b.txt" in run.output
     assert not (workspace.folder / "sum.txt").exists()
 

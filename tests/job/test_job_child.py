@@ -52,7 +52,7 @@ class Parent:
         """Start it with a workflow, of which these steps are expected."""
         (self.folder / "start").mkdir()
         (self.folder / "start" / "Snakefile").write_text(snakefile, encoding="utf-8")
-        job = JobSpec("job", ("out.txt", *ARGV), (), (), steps, "lease", "result")
+        job = JobSpec(("out.txt", *ARGV), (), (), steps, "lease", "result")
         (self.folder / "job.json").write_text(json.dumps(encode(job)))
         return subprocess.Popen(
             [sys.executable, "-c", PARENT, str(self.folder)],
@@ -133,7 +133,7 @@ def test_a_step_that_the_head_did_not_submit_does_not_run(parent: Parent) -> Non
     outcome, _ = parent.run(make_rule("touch ran {output}"), [make_step(output="other.txt")])
     assert outcome.exit_code == 1
     assert outcome.problem is not None
-    assert outcome.problem.startswith("The output of rule make is not what the head submitted")
+    assert outcome.problem.startswith("The output of rule make is not what your machine submitted")
     assert not (parent.folder / "start" / "ran").exists()
 
 

@@ -71,7 +71,7 @@ def test_a_difference_is_named(changes: dict[str, Any], words: str) -> None:
 )
 def test_a_step_that_was_not_submitted_is_named(changes: dict[str, Any], what: str) -> None:
     difference = find_difference(dataclasses.replace(STEP, **changes), [OTHER, STEP])
-    assert difference == f"This job wants to run {what}, which the head did not submit with it."
+    assert difference == f"This job wants to run {what}, which your machine did not submit with it."
 
 
 def test_of_many_names_some_are_shown() -> None:

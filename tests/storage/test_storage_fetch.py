@@ -10,6 +10,7 @@ import pytest
 from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.job.files import collect_products
 from snakemake_executor_plugin_batchx.spec import Blob, Entry, Product, Result, Usage
 from snakemake_executor_plugin_batchx.storage.fetch import (
     HERE,
@@ -18,6 +19,7 @@ from snakemake_executor_plugin_batchx.storage.fetch import (
     make_result_packet,
 )
 from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
@@ -28,7 +30,7 @@ OUTPUT = Product("out.txt", "output")
 
 
 def make_result(*files: Entry) -> Result:
-    return Result(1, 0, None, "", files, USAGE)
+    return Result(1, 1, 0, None, "", files, USAGE)
 
 
 def make_file(path: str, content: bytes, *, key: str = HERE, offset: int = 0) -> Entry:
@@ -75,7 +77,7 @@ def test_a_result_takes_one_request(head: Head) -> None:
 
 
 def test_a_result_is_read_as_it_was_written(head: Head) -> None:
-    result = Result(1, 3, "It broke.", "last words ü", (), USAGE)
+    result = Result(1, 1, 3, "It broke.", "last words ü", (), USAGE)
     head.store.objects[KEY] = make_result_packet(result, [])
     assert head.fetcher.fetch_result(KEY).result == result
 
@@ -175,3 +177,24 @@ def test_what_was_fetched_need_not_be_sent_for_the_next_job(head: Head) -> None:
 )
 def test_outputs_that_a_job_owed_are_told(product: Product, missing: list[str]) -> None:
     assert list_missing(make_result(make_file("there", b"")), [product]) == missing
+
+
+@pytest.mark.parametrize("path", ["./d", "a//d", "x/../d", "d"])
+def test_a_directory_arrives_with_its_content_however_it_is_spelled(
+    tmp_path: Path, path: str
+) -> None:
+    made, home = tmp_path / "made", tmp_path / "home"
+    (made / "x").mkdir(parents=True)
+    home.mkdir()
+    (made / path).mkdir(parents=True)
+    (made / path / "inner.txt").write_text("content")
+    store, products = MemoryStore(), (Product(path, "output"),)
+    with Transfer(store) as transfer, Mirror(tmp_path / "m.sqlite", "s3://b", "run") as mirror:
+        collected = collect_products(transfer, made, products, S3Root("b", "p"))
+        result = Result(1, 1, 0, None, "", collected.entries, USAGE)
+        store.write_bytes("result", make_result_packet(result, collected.parts))
+        fetcher = Fetcher(store, mirror, transfer, str(home))
+        fetched = fetcher.fetch_result("result")
+        assert list_missing(fetched.result, products) == []
+        fetcher.place_files(fetched, products, now_ns=1, newest_ns=0)
+    assert (home / path / "inner.txt").read_text() == "content"

@@ -177,7 +177,7 @@ def test_products_arrive_on_the_head_as_the_job_made_them(tree: dict[str, Any]) 
         build(sides.job, tree)
         products = [Product(path, "output") for path in tree]
         collected = collect_products(sides.transfer, sides.job, products, ROOT)
-        result = Result(1, 0, None, "", collected.entries, USAGE)
+        result = Result(1, 1, 0, None, "", collected.entries, USAGE)
         sides.store.write_bytes("result", make_result_packet(result, collected.parts))
         fetcher = Fetcher(sides.store, sides.mirror, sides.transfer, str(sides.head))
         fetched = fetcher.fetch_result("result")

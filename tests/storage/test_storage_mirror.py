@@ -68,3 +68,19 @@ def test_two_runs_may_use_it_at_once(tmp_path: Path) -> None:
         other.note_blob("/b", 2, BLOB)
         assert other.find_blob("/a", BLOB.size, 1) == KnownBlob(BLOB, "run1")
         assert one.find_blob("/b", BLOB.size, 2) == KnownBlob(BLOB, "run2")
+
+
+def test_a_torn_table_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.sqlite"
+    path.write_bytes(b"this is no database" * 100)
+    with Mirror(path, "s3://b", "run") as mirror:
+        mirror.note_blob("/a", 1, Blob("key", 0, 1, "sha"))
+        assert mirror.find_blob("/a", 1, 1) is not None
+
+
+def test_a_table_that_cannot_be_opened_is_done_without(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.sqlite"
+    path.mkdir()
+    with Mirror(path, "s3://b", "run") as mirror:
+        mirror.note_blob("/a", 1, Blob("key", 0, 1, "sha"))
+        assert mirror.find_blob("/a", 1, 1) is not None

@@ -19,7 +19,9 @@ from snakemake_executor_plugin_batchx.storage.gateway import (
     StorageError,
 )
 from snakemake_executor_plugin_batchx.storage.transfer import (
+    OnBytes,
     Transfer,
+    TransferStoppedError,
     hash_file,
     make_temporary,
     write_content,
@@ -135,7 +137,9 @@ def test_a_large_file_that_may_be_there_is_not_sent_twice(
 class AppendingStore(MemoryStore):
     """Stands for a program that writes on while its file is being sent."""
 
-    def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
+    def upload_file(
+        self, path: str | os.PathLike[str], key: str, on_bytes: OnBytes | None = None
+    ) -> None:
         super().upload_file(path, key)
         with open(path, "ab") as file:
             file.write(b"more")
@@ -186,7 +190,9 @@ class MeetingStore(MemoryStore):
         self._count_lock = threading.Lock()
         self._meeting = threading.Barrier(LARGE_FILES_AT_ONCE)
 
-    def download_file(self, key: str, path: str | os.PathLike[str]) -> None:
+    def download_file(
+        self, key: str, path: str | os.PathLike[str], on_bytes: OnBytes | None = None
+    ) -> None:
         with self._count_lock:
             self._now += 1
             self.most = max(self.most, self._now)
@@ -241,3 +247,30 @@ def test_a_file_is_hashed_in_chunks(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "f"
     path.write_bytes(content)
     assert hash_file(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_stopping_ends_a_large_file_and_begins_no_other(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(LARGE)
+    with Transfer(MemoryStore()) as transfer:
+        transfer.stop()
+        with pytest.raises(TransferStoppedError):
+            transfer.send_file(source, make_key, may_exist=True)
+        with pytest.raises(TransferStoppedError):
+            transfer.run_all(str, [1, 2, 3])
+
+
+def test_nothing_goes_on_after_a_failure_was_raised() -> None:
+    failed, ended = threading.Event(), threading.Event()
+
+    def work(item: str) -> None:
+        if item == "fails":
+            failed.set()
+            raise BatchxError("broken")
+        failed.wait(60)
+        ended.set()
+
+    with Transfer(MemoryStore()) as transfer:
+        with pytest.raises(BatchxError, match="broken"):
+            transfer.run_all(work, ["slow", "fails"])
+        assert ended.is_set()
