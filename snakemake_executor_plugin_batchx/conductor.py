@@ -25,11 +25,7 @@ from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, Tracked
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.plan.names import make_fingerprint, make_job_name
-from snakemake_executor_plugin_batchx.plan.resources import (
-    RUNTIME_OVERHEAD_MIB,
-    BatchResources,
-    plan_resources,
-)
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.spec import (
     Entry,
@@ -46,6 +42,9 @@ from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 POOL_THREADS = 8
 """How many jobs are prepared or collected at once; their files move in a pool of their own."""
+
+STUCK = "MISCONFIGURATION:"
+"""https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
 LOG_KINDS = ("log", "benchmark")
 
@@ -247,8 +246,7 @@ class Conductor:
             return
         ports.log.info(
             f"batchx: {job.description.label} is Batch job {job_id} ({name}): "
-            f"{resources.vcpus} vCPU, {resources.memory_mib} MiB "
-            f"({RUNTIME_OVERHEAD_MIB} of them for batchx itself), image {job.image}"
+            f"{resources}, image {job.image}"
         )
 
     # Watch and collect
@@ -262,6 +260,11 @@ class Conductor:
                 status=state.status,
                 reason=state.status_reason,
                 attempts=len(state.attempts),
+            )
+        if state.status == "RUNNABLE" and state.status_reason.startswith(STUCK):
+            self._warn_once(
+                f"{job.description.label} waits for something that may never come: "
+                f"{state.status_reason}"
             )
         if state.is_terminal and self._inflight.claim_collecting(job):
             self._pool.submit(self._guard, job, self._collect, state)

@@ -171,6 +171,10 @@ def _list_tag_problems(items: list[str]) -> list[str]:
                 f"--batchx-tags {item!r} is not valid: the value may hold letters, digits, blanks "
                 "and _ . : / = + - @ (at most 256)."
             )
+        elif re.search(r" [\w.:/+@-]+=", value):
+            problems.append(
+                f"--batchx-tags {item!r} looks like several tags in one: separate them by commas."
+            )
     keys = [item.partition("=")[0] for item in items]
     repeated = sorted({key for key in keys if keys.count(key) > 1})
     if repeated:

@@ -3,6 +3,7 @@
 The only module that opens the embedded AWS, so that nothing else knows which of the two it is.
 """
 
+import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+import botocore.session
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
@@ -28,6 +30,12 @@ BATCH_CONFIG = Config(
 
 NO_PROXY = Config(proxies={"http": None})
 """For the embedded AWS, which a proxy named by the environment cannot reach."""
+
+NO_USER_CONFIG = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 
@@ -55,9 +63,13 @@ def open_session(settings: ExecutorSettings, stack: ExitStack) -> AwsSession:
     try:
         session = boto3.Session(profile_name=settings.profile)
     except botocore.exceptions.ProfileNotFound as error:
+        source = (
+            f"--batchx-profile {settings.profile!r}"
+            if settings.profile
+            else f"AWS_PROFILE {os.environ.get('AWS_PROFILE')!r}"
+        )
         raise BatchxError(
-            f"--batchx-profile {settings.profile!r} is not in ~/.aws/config: name one that is "
-            "(aws configure list-profiles)."
+            f"{source} is not in ~/.aws/config: name one that is (aws configure list-profiles)."
         ) from error
     region = choose_region(settings, session.region_name)
     if session.get_credentials() is None:
@@ -96,6 +108,8 @@ def choose_region(settings: ExecutorSettings, found: str | None) -> str:
 
 def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSession:
     session = boto3.Session(
+        # Of its own: the user's profile and config files are about another AWS.
+        botocore_session=botocore.session.Session(session_vars=NO_USER_CONFIG),
         aws_access_key_id=embedded.access_key_id,
         aws_secret_access_key=embedded.secret_access_key,
         region_name=embedded.region,
@@ -108,7 +122,8 @@ def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSess
         ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         job_queue=embedded.job_queue,
-        s3_root=settings.s3_root or f"s3://{embedded.bucket}/batchx",
+        # The user's own bucket, if a profile names one, is not in this S3.
+        s3_root=f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,
         is_embedded=True,
     )

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -52,11 +53,13 @@ def run_demo(args: argparse.Namespace) -> int:
     folder: Path = args.folder
     copy_example(find_example(), folder)
     command = [sys.executable, "-m", "snakemake", *SNAKEMAKE_ARGUMENTS]
-    print(f"batchx demo: in {folder}, this runs\n\n    {shlex.join(['snakemake', *command[3:]])}\n")
+    shown = shlex.join([find_snakemake(), *SNAKEMAKE_ARGUMENTS])
+    print(f"batchx demo: in {folder}, this runs\n\n    {shown}\n")
     earlier = set(_list_journals(folder))
     exit_code = run_in(folder, command)
     if exit_code == 0:
         _show_results(folder, print)
+        print(f"To go on from there: cd {shlex.quote(str(folder))} && {shown}")
         print("\nbatchx demo: " + _tell_summary(set(_list_journals(folder)) - earlier))
     return exit_code
 
@@ -76,18 +79,46 @@ def copy_example(source: Path, folder: Path) -> None:
 
     Raises BatchxError where the folder holds something else.
     """
-    if (folder / "Snakefile").is_file():
-        return
-    if folder.exists() and any(folder.iterdir()):
-        raise BatchxError(f"{folder} is not empty and holds no workflow: name another folder.")
-    shutil.copytree(source, folder, ignore=UNCOPIED, dirs_exist_ok=True)
+    try:
+        if _is_example(folder, source):
+            return
+        if folder.exists() and any(folder.iterdir()):
+            raise BatchxError(
+                f"{folder} is not empty and holds another thing than the demo: name another folder."
+            )
+        shutil.copytree(source, folder, ignore=UNCOPIED, dirs_exist_ok=True)
+    except OSError as error:
+        raise BatchxError(f"The demo cannot be put into {folder}: {error.strerror}.") from error
+
+
+def _is_example(folder: Path, source: Path) -> bool:
+    """Tell by its Snakefile's first line, for the user may change the rest."""
+    theirs, ours = folder / "Snakefile", source / "Snakefile"
+    if not theirs.is_file():
+        return False
+    return theirs.read_text("utf-8").splitlines()[:1] == ours.read_text("utf-8").splitlines()[:1]
 
 
 def run_in(folder: Path, command: Sequence[str]) -> int:
-    """Run a command in a folder, its output going where ours goes; return its exit code."""
+    """Run a command in a folder, its output going where ours goes; return its exit code.
+
+    Without the settings of the user's own Snakemake, which are not meant for the demo. Ctrl-C
+    reaches the command, too: it ends its jobs, and we wait for that.
+    """
     sys.stdout.flush()
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE_")}
+    process = subprocess.Popen(command, cwd=folder, env={**kept, "PYTHONUNBUFFERED": "1"})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def find_snakemake() -> str:
+    """Return the path of the `snakemake` that belongs to this Python, as a user can type it."""
+    beside = Path(sys.executable).with_name("snakemake")
+    return str(beside) if beside.is_file() else "snakemake"
 
 
 def _list_journals(folder: Path) -> list[Path]:
@@ -110,4 +141,3 @@ def _show_results(folder: Path, show: Callable[[str], object]) -> None:
     for table in TABLES:
         show(f"\n{folder / table}:\n" + (folder / table).read_text().rstrip())
     show(f"\nThe picture: {folder / PICTURE}")
-    show(f"Go on from there: cd {shlex.quote(str(folder))}, change something, run it again.")

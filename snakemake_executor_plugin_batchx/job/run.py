@@ -15,7 +15,11 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.child import ChildOutcome, TerminatedError, run_in_child
 from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
 from snakemake_executor_plugin_batchx.job.lease import take_lease
-from snakemake_executor_plugin_batchx.job.scratch import make_scratch_name, open_scratch
+from snakemake_executor_plugin_batchx.job.scratch import (
+    ScratchError,
+    make_scratch_name,
+    open_scratch,
+)
 from snakemake_executor_plugin_batchx.job.usage import has_own_group, read_memory
 from snakemake_executor_plugin_batchx.spec import (
     EXIT_TERMINATED,
@@ -72,9 +76,13 @@ class JobRun:
         job_id = self._environment.get("AWS_BATCH_JOB_ID", "none")
         take_lease(self._store, self._job.lease_key, job_id)
         name = make_scratch_name(self._environment)
-        with open_scratch(self._shared.scratch, name) as scratch:
-            outcome, work_dir = self._work(scratch)
-            return self._report(outcome, work_dir)
+        try:
+            with open_scratch(self._shared.scratch, name) as scratch:
+                outcome, work_dir = self._work(scratch)
+                return self._report(outcome, work_dir)
+        except ScratchError as error:
+            nowhere = Path(os.devnull)  # nothing was made, so nothing is looked for
+            return self._report(ChildOutcome(1, str(error), "", 0, 0), nowhere)
 
     def _work(self, scratch: Path) -> tuple[ChildOutcome, Path]:
         top = scratch

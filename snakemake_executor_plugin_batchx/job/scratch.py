@@ -11,6 +11,10 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.tree import remove_path
 
 
+class ScratchError(BatchxError):
+    """The job has no place to work in."""
+
+
 def make_scratch_name(environment: Mapping[str, str]) -> str:
     """Return `<job id>-<attempt>` of this job, without the colon of an array child's id.
 
@@ -25,7 +29,7 @@ def make_scratch_name(environment: Mapping[str, str]) -> str:
 def open_scratch(parent: str | None, name: str) -> Iterator[Path]:
     """Make the job's folder below `parent` (default: the system's temporary folder) and yield it.
 
-    Raises BatchxError where it cannot be made.
+    Raises ScratchError where it cannot be made.
     """
     base = Path(parent or tempfile.gettempdir())
     folder = base / f"batchx-{name}"
@@ -33,7 +37,7 @@ def open_scratch(parent: str | None, name: str) -> Iterator[Path]:
         base.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except OSError as error:
-        raise BatchxError(
+        raise ScratchError(
             f"Scratch folder {folder} cannot be made: {error.strerror}. Set --batchx-scratch to a "
             "folder that the image's user can write."
         ) from error

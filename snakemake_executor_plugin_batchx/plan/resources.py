@@ -28,6 +28,13 @@ class BatchResources:
     gpus: int = 0
     timeout_seconds: int | None = None
 
+    def __str__(self) -> str:
+        gpus = f"{self.gpus} GPU, " if self.gpus else ""
+        return (
+            f"{self.vcpus} vCPU, {gpus}{self.memory_mib} MiB ({RUNTIME_OVERHEAD_MIB} of them for "
+            "batchx itself)"
+        )
+
     def make_requirements(self) -> list[dict[str, str]]:
         """Return the `resourceRequirements` of a container, values as text as Batch wants them.
 

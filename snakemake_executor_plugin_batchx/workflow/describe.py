@@ -26,7 +26,7 @@ def describe_job(job: Any, executor: Any) -> JobDescription:
     """Return a job as plain values. Raises BatchxError for what cannot run as one Batch job."""
     steps = list_steps(job)
     rules = tuple(sorted({step.rule.name for step in steps}))
-    label = f"Group {job.groupid}" if job.is_group() else f"Rule {rules[0]}"
+    label = _make_label(job)
     _refuse_commas(steps, label)
     return JobDescription(
         label=label,
@@ -39,6 +39,14 @@ def describe_job(job: Any, executor: Any) -> JobDescription:
         products=tuple(_iter_products(steps, is_group=job.is_group())),
         steps=tuple(describe_step(step) for step in steps),
     )
+
+
+def _make_label(job: Any) -> str:
+    """Return how messages call a job: enough to tell it from its like."""
+    if job.is_group():
+        return f"Group {job.groupid}"
+    wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards_dict.items())
+    return f"Rule {job.rule.name}" + (f" ({wildcards})" if wildcards else "")
 
 
 def _refuse_commas(steps: list[Any], label: str) -> None:

@@ -1,5 +1,9 @@
 """`batchx demo`, from the folder it makes to the second run that has nothing to do."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +22,7 @@ def test_demo_runs_and_has_nothing_to_do_the_second_time(
     assert main(["demo", str(folder)]) == 0
     first = capfd.readouterr()
     output = first.out + first.err
-    assert "snakemake --executor batchx --batchx-job-queue local --jobs 4" in output
+    assert "/snakemake --executor batchx --batchx-job-queue local --jobs 4" in output
     assert first.out.splitlines()[-1].startswith("batchx demo: 16 jobs, 6 job definitions, ")
     assert "new_york" in output or "newyork" in output
     assert (folder / "results" / "outbreak.svg").is_file()
@@ -56,3 +60,46 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         main(argv)
     assert ending.value.code == 0
     assert "batchx" in capsys.readouterr().out
+
+
+def test_an_interrupted_demo_ends_its_jobs_and_can_be_run_again(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from snakemake_executor_plugin_batchx.cli import ",
+    ]
+    command[-1] += "main; sys.exit(main())"
+    process = subprocess.Popen(
+        [*command, "demo", "here"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    output = ""
+    for line in process.stdout:
+        output += line
+        if "is Batch job" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all in the foreground
+    output += process.communicate(timeout=120)[0]
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    again = subprocess.run(
+        [*command, "demo", "here"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_workflow_that_is_not_the_demo_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text("rule mine:\n    shell: 'echo'\n")
+    with pytest.raises(BatchxError, match="holds another thing"):
+        copy_example(find_example(), tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BatchxError, match="cannot be put into"):
+        copy_example(find_example(), tmp_path / "file")

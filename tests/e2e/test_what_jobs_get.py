@@ -208,8 +208,13 @@ def test_local_queue_warns_once_of_containers(workspace: Workspace) -> None:
     )
     run = workspace.snakemake(
         *("--batchx-job-queue", "local"),
-        # The embedded AWS is reached directly, whatever proxy the environment names.
-        environment={"SNAKEMAKE_BATCHX_S3_ROOT": "", "HTTP_PROXY": "http://127.0.0.1:9"},
+        # The embedded AWS is what it is, whatever the environment says of another.
+        environment={
+            "SNAKEMAKE_BATCHX_S3_ROOT": "s3://of-another-aws/run",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "AWS_PROFILE": "nobody",
+            "AWS_ENDPOINT_URL": "",
+        },
     )
     assert run.exit_code == 0, run.output
     assert run.output.count("without containers") == 1

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
-from runs import Workspace
+from runs import FOREIGN, Workspace
 
 
 @pytest.mark.parametrize("ending", ["exit 1", "true"])
@@ -120,3 +123,41 @@ def test_what_cannot_run_is_refused(
     assert run.exit_code == 1
     assert words in run.output
     assert "is Batch job" not in run.output
+
+
+def test_scratch_that_cannot_be_made_is_told(workspace: Workspace) -> None:
+    workspace.write(Snakefile='rule one:\n    output: "one.txt"\n    shell: "touch {output}"\n')
+    run = workspace.snakemake("--batchx-scratch", "/proc/nowhere")
+    assert run.exit_code == 1
+    assert "Scratch folder /proc/nowhere/batchx-" in run.output
+    assert "Set --batchx-scratch to a folder" in run.output
+
+
+def test_a_job_that_no_host_can_take_says_so(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "{name}.txt"
+                resources: gpu=1
+                shell: "touch {output}"
+            """
+    )
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "1", "a.txt"],
+        cwd=workspace.folder,
+        env={**kept, **workspace.environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if "MISCONFIGURATION" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    seen += process.communicate(timeout=60)[0]
+    assert "1 vCPU, 1 GPU, " in seen
+    assert "Rule one (name=a) waits for something that may never come" in seen
