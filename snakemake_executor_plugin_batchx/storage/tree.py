@@ -67,7 +67,7 @@ def _has_target_inside(tree: _Tree, path: str, full: str, target: str) -> bool:
 
 
 def _is_within(path: str, top: str) -> bool:
-    return path == top or path.startswith(top + os.sep)
+    return path == top or path.startswith(top.rstrip(os.sep) + os.sep)
 
 
 def remove_path(path: str | os.PathLike[str]) -> None:
