@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -54,20 +55,53 @@ class Workspace:
         variables = {**self.environment, **(environment or {})}
         return run_command(command, self.folder, variables, timeout_seconds)
 
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start real Snakemake with our executor, to be read line by line and interrupted."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--executor", "batchx", *args],
+            cwd=self.folder,
+            env={**keep_environment(), **self.environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def read_journal(self, event: str) -> list[dict[str, Any]]:
+        """Return the events of one kind from the journals of all runs here, in order."""
+        journals = sorted((self.folder / ".snakemake" / "batchx").glob("*.jsonl"))
+        lines = [line for path in journals for line in path.read_text().splitlines()]
+        return [found for found in map(json.loads, lines) if found["event"] == event]
+
     def client(self, service: str) -> Any:
         """Return a boto3 client for the embedded AWS."""
         return make_client(self.aws, service)
+
+
+def keep_environment() -> dict[str, str]:
+    """Return the variables of whoever runs the tests that may reach the runs."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+
+
+def interrupt_when(process: subprocess.Popen[str], words: str, times: int = 1) -> str:
+    """Send SIGINT once `words` were said so often; return all that was said, to the end."""
+    said = ""
+    for line in process.stdout or ():
+        said += line
+        if said.count(words) >= times:
+            break
+    process.send_signal(signal.SIGINT)
+    return said + process.communicate(timeout=120)[0]
 
 
 def run_command(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_seconds: float
 ) -> Run:
     """Run a command with a clean environment; standard output and error come together."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**kept, **environment},
+        env={**keep_environment(), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,

@@ -1,14 +1,9 @@
 """Ctrl-C at any moment ends every job of the run."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from runs import FOREIGN, Workspace
+from runs import Workspace, interrupt_when
 from test_many_jobs import list_job_processes
 
 MOMENTS = {
@@ -30,24 +25,8 @@ def test_interrupt(workspace: Workspace, moment: str) -> None:
             """
     )
     words, times = MOMENTS[moment]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "6"],
-        cwd=workspace.folder,
-        env={**kept, **workspace.environment, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    output = ""
-    for line in process.stdout:
-        output += line
-        if output.count(words) >= times:
-            break
-    process.send_signal(signal.SIGINT)
-    output += process.communicate(timeout=120)[0]
+    process = workspace.start("-j", "6")
+    output = interrupt_when(process, words, times)
     assert process.returncode != 0
     assert "Traceback" not in output
 
@@ -60,9 +39,7 @@ def test_interrupt(workspace: Workspace, moment: str) -> None:
 def wait_until_ended(workspace: Workspace) -> list[str]:
     """Return the reasons of this workspace's jobs once all have ended; within a minute."""
     batch = workspace.client("batch")
-    journals = (workspace.folder / ".snakemake" / "batchx").glob("*.jsonl")  # none: too early
-    events = [json.loads(line) for path in journals for line in path.read_text().splitlines()]
-    ids = [event["batch_job_id"] for event in events if event["event"] == "submitted"]
+    ids = [event["batch_job_id"] for event in workspace.read_journal("submitted")]
     deadline = time.monotonic() + 60
     while ids and time.monotonic() < deadline:
         jobs = batch.describe_jobs(jobs=ids)["jobs"]

@@ -11,9 +11,7 @@ SECRET = "correct-horse-battery-staple"
 
 def describe_jobs_of(workspace: Workspace) -> list[dict[str, Any]]:
     """Return what Batch tells of the jobs that this workspace's runs submitted, in order."""
-    journals = sorted((workspace.folder / ".snakemake" / "batchx").glob("*.jsonl"))
-    events = [json.loads(line) for path in journals for line in path.read_text().splitlines()]
-    ids = [event["batch_job_id"] for event in events if event["event"] == "submitted"]
+    ids = [event["batch_job_id"] for event in workspace.read_journal("submitted")]
     found = {j["jobId"]: j for j in workspace.client("batch").describe_jobs(jobs=ids)["jobs"]}
     return [found[job_id] for job_id in ids]
 

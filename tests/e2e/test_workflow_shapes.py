@@ -1,13 +1,9 @@
 """Shapes of workflows that once went wrong, each as a local run would do it."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
-from runs import FOREIGN, Workspace
+from runs import Workspace, interrupt_when
 
 
 @pytest.mark.parametrize("ending", ["exit 1", "true"])
@@ -93,9 +89,7 @@ def test_results_beside_a_script_are_no_sources(workspace: Workspace) -> None:
     )
     assert workspace.snakemake("two.txt").exit_code == 0
     assert workspace.snakemake("two.txt", "--forceall").exit_code == 0
-    journals = (workspace.folder / ".snakemake" / "batchx").glob("*.jsonl")
-    events = [json.loads(line) for path in journals for line in path.read_text().splitlines()]
-    names = [event["name"] for event in events if event["event"] == "intent"]
+    names = [event["name"] for event in workspace.read_journal("intent")]
     assert len(names) == 4
     assert len(set(names)) == 2
 
@@ -142,22 +136,6 @@ def test_a_job_that_no_host_can_take_says_so(workspace: Workspace) -> None:
                 shell: "touch {output}"
             """
     )
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "1", "a.txt"],
-        cwd=workspace.folder,
-        env={**kept, **workspace.environment, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if "MISCONFIGURATION" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    seen += process.communicate(timeout=60)[0]
+    seen = interrupt_when(workspace.start("-j", "1", "a.txt"), "MISCONFIGURATION")
     assert "1 vCPU, 1 GPU, " in seen
     assert "Rule one (name=a) waits for something that may never come" in seen
