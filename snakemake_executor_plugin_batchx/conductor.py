@@ -186,7 +186,7 @@ class Conductor:
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
         fingerprint = make_fingerprint(
             argv=description.argv,
-            sources_sha256=self._context.shared.sources.sha256,
+            sources=self._context.shared.list_source_hashes(),
             inputs=inputs,
             image=job.image,
             resources=encode(resources),
@@ -207,6 +207,11 @@ class Conductor:
             steps=job.description.steps,
             lease_key=f"{prefix}/lease",
             result_key=job.result_key,
+            checkpoints=job.description.checkpoints,
+            environments=job.description.environments,
+            image=job.image,
+            storage_files=job.description.storage_files,
+            storage_dir=job.description.storage_dir,
         )
         packet = make_packet(encode(self._context.shared), [json.dumps(encode(spec)).encode()])
         if self._context.shared.envvars:
@@ -319,7 +324,8 @@ class Conductor:
             raise
 
     def _place(self, job: TrackedJob, fetched: FetchedResult, *, is_success: bool) -> None:
-        products = [p for p in job.description.products if is_success or p.kind in LOG_KINDS]
+        is_whole = is_success or "--keep-incomplete" in job.description.argv
+        products = [p for p in job.description.products if is_whole or p.kind in LOG_KINDS]
         self._ports.fetcher.place_files(
             fetched, products, now_ns=self._ports.clock_ns(), newest_ns=job.newest_input_ns
         )

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_common.exceptions import ApiError
@@ -17,11 +16,14 @@ from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_set
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.conductor import Conductor
     from snakemake_executor_plugin_batchx.opening import OpenRun
+    from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 common_settings = CommonSettings(
     non_local_exec=True,
     implies_no_shared_fs=True,
-    job_deploy_sources=True,
+    # Asked to, Snakemake would upload them itself for --touch, when our word below does not count,
+    # and fail without a default storage provider (snakemake/workflow.py, should_deploy_sources).
+    job_deploy_sources=False,
     pass_default_storage_provider_args=True,
     pass_default_resources_args=True,
     # Their values may be secrets: they travel in the job spec, not in a command.
@@ -46,21 +48,24 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     """
 
     _open_run: "OpenRun | None" = None
-    _opened_files: frozenset[str] = frozenset()
+    _parsed: "ParseRecord"
     executor_settings: ExecutorSettings | None
 
     def __post_init__(self) -> None:
         # Not at the top: Snakemake imports this module inside every job, too.
         from snakemake_executor_plugin_batchx.interrupts import InterruptGuard  # noqa: PLC0415
         from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
+        from snakemake_executor_plugin_batchx.workflow.head_duties import (  # noqa: PLC0415
+            HeadDuties,
+        )
 
         if self.executor_settings is None:
             self.executor_settings = ExecutorSettings()
         problems = list_setting_problems(self.executor_settings)
         if problems:
             raise ApiError("\n".join(problems))
-        self._opened_files = parse_audit.stop_recording()
-        self._backups: dict[Any, list[Path]] = {}
+        self._parsed = parse_audit.stop_recording()
+        self._duties = HeadDuties(self.workflow)
         self._interrupts = InterruptGuard(
             time.monotonic,
             lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
@@ -76,60 +81,43 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Hand over jobs; they are staged and submitted in the background."""
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
             describe_job,
-            find_protected_output,
-            list_updated_outputs,
         )
 
-        conductor = self._get_conductor()
+        run = self._get_run()
         for job in jobs:
             self.run_job_pre(job)
             info = SubmittedJobInfo(job)
-            self._back_up(job, list_updated_outputs(job))
+            if self._duties.take_from_cache(job):
+                info.aux = {"submission": None}
+                self.report_job_submission(info)
+                continue
+            self._duties.prepare(job)
             try:
-                description = describe_job(job, self)
+                description = describe_job(job, self, run.project)
             except BatchxError as error:
                 self._report_failure(info, str(error))
                 continue
-            protected = find_protected_output(description)
-            if protected:
-                # To fail the job would not do: Snakemake removes the outputs of a failed job.
-                raise ApiError(
-                    f"{description.label}: output {protected} is write-protected (protected()): "
-                    "remove it, or its protection, first."
-                )
-            info.aux = {"submission": conductor.hand_over(description)}
+            info.aux = {"submission": run.conductor.hand_over(description)}
             self.report_job_submission(info)
-
-    def _back_up(self, job: Any, outputs: list[str]) -> None:
-        """Keep what update() outputs were: Snakemake removes the outputs of a failed job.
-
-        In a local run it does so itself (snakemake/jobs.py, Job.prepare).
-        """
-        for path in map(Path, outputs):
-            self.workflow.persistence.cleanup_backup(path)
-            self.workflow.persistence.backup_output(path)
-            self._backups.setdefault(job, []).append(path)
 
     def handle_job_success(self, job: Any) -> None:
         """Forget the backups of update() outputs."""
-        for path in self._backups.pop(job, []):
-            self.workflow.persistence.cleanup_backup(path)
+        self._duties.forget_backups(job)
 
     def handle_job_error(self, job: Any) -> None:
         """Put back what update() outputs were; called when Snakemake has removed them."""
-        for path in self._backups.pop(job, []):
-            self.workflow.persistence.restore_output(path)
+        self._duties.restore_backups(job)
 
-    def _get_conductor(self) -> "Conductor":
+    def _get_run(self) -> "OpenRun":
         """Open the run with the first job: with nothing to be done, AWS is not asked."""
         if self._open_run is None:
             from snakemake_executor_plugin_batchx.opening import open_run  # noqa: PLC0415
 
             try:
-                self._open_run = open_run(self, self._opened_files)
+                self._open_run = open_run(self, self._parsed)
             except BatchxError as error:
                 raise ApiError(str(error)) from error
-        return self._open_run.conductor
+        return self._open_run
 
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
@@ -148,16 +136,20 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         except Exception:
             self.logger.exception("batchx could not check its jobs")
         for info in active_jobs:
-            if not self._report_if_ended(conductor, info):
+            if not await self._report_if_ended(conductor, info):
                 yield info
 
-    def _report_if_ended(self, conductor: "Conductor", info: SubmittedJobInfo) -> bool:
+    async def _report_if_ended(self, conductor: "Conductor", info: SubmittedJobInfo) -> bool:
+        if info.aux["submission"] is None:  # its outputs came from the cache
+            self.report_job_success(info)
+            return True
         outcome = conductor.take_outcome(info.aux["submission"])
         if outcome is None:
             return False
         info.external_jobid = outcome.batch_job_id
         try:
             if outcome.message is None:
+                await self._duties.finish(info.job)
                 self.report_job_success(info)
             else:
                 self._report_failure(info, outcome.message)
@@ -167,6 +159,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         return True
 
     def _report_failure(self, info: SubmittedJobInfo, message: str) -> None:
+        self._duties.spare_updated(info.job)
         if info.job.is_group():
             # Snakemake shows no message for groups (snakemake/jobs.py, GroupJob.log_error).
             self.logger.error(message)

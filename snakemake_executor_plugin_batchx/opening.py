@@ -3,11 +3,10 @@
 import os
 import secrets
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
@@ -17,6 +16,7 @@ from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.conductor import Conductor, Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
@@ -26,16 +26,14 @@ from snakemake_executor_plugin_batchx.settings import (
     ExecutorSettings,
     parse_tags,
 )
-from snakemake_executor_plugin_batchx.spec import SPEC_VERSION, Blob, SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
-from snakemake_executor_plugin_batchx.storage.sources import pack_sources
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
-from snakemake_executor_plugin_batchx.workflow.source_files import collect_source_files
+from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 STATE_DIR = Path(".snakemake", "batchx")
 
@@ -58,7 +56,10 @@ class Summary:
 
 @dataclass
 class OpenRun:
-    """A conductor and all that has to be closed after it."""
+    """A conductor and all that has to be closed after it.
+
+    `project` is the folder that holds all of the workflow's sources.
+    """
 
     conductor: Conductor
     stack: ExitStack
@@ -67,6 +68,7 @@ class OpenRun:
     journal: Journal
     log: Log
     started: float
+    project: str
     is_closed: bool = False
 
     def close(self) -> None:
@@ -86,16 +88,13 @@ class OpenRun:
         self.log.info(f"batchx: {summary}")
 
 
-def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
+def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     """Open everything for a run of `executor` (our Executor).
 
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
     settings, workflow = executor.executor_settings, executor.workflow
     _refuse_foreign_storage(settings, workflow.storage_settings)
-    _refuse_checkpoints(workflow)
-    if workflow.workflow_settings.cache is not None:
-        executor.logger.warning("batchx: --cache has no effect on jobs that run on AWS Batch.")
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
@@ -112,7 +111,7 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
             region=session.region,
             job_queue=session.job_queue,
             root=root,
-            shared=_deploy_sources(executor, opened_files, store, root),
+            shared=deploy_sources(executor, parsed, store, root),
             work_dir=os.getcwd(),
             tags={**parse_tags(settings.tags), "batchx:run": run_id},
         )
@@ -120,7 +119,16 @@ def open_run(executor: Any, opened_files: frozenset[str]) -> OpenRun:
         ports = _open_ports(executor, context, store, gateway, definitions, stack)
         conductor = Conductor(context, ports)
         kept = stack.pop_all()
-    return OpenRun(conductor, kept, budget, definitions, ports.journal, executor.logger, started)
+    return OpenRun(
+        *(conductor, kept, budget, definitions, ports.journal, executor.logger, started),
+        project=_find_project(context),
+    )
+
+
+def _find_project(context: RunContext) -> str:
+    """Return the folder of this machine that the source archive shows."""
+    depth = len(PurePath(context.shared.work_dir).parts)
+    return os.path.normpath(os.path.join(context.work_dir, *[os.pardir] * depth))
 
 
 def _open_ports(
@@ -159,15 +167,6 @@ def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -
             "--batchx-job-queue local starts an S3 of its own, which --default-storage-provider "
             f"{storage_settings.default_storage_provider} does not see: leave the storage provider "
             "out, or keep an embedded AWS standing (batchx local up) and use its queue and bucket."
-        )
-
-
-def _refuse_checkpoints(workflow: Any) -> None:
-    names = sorted({job.rule.name for job in workflow.dag.checkpoint_jobs})
-    if names:
-        raise BatchxError(
-            f"The workflow has checkpoints ({', '.join(names)}), which batchx cannot run yet: the "
-            "jobs behind them would see another workflow than this machine does."
         )
 
 
@@ -217,36 +216,3 @@ def _make_definition_settings(
         log_group=settings.log_group,
         tags=parse_tags(settings.tags),
     )
-
-
-def _deploy_sources(
-    executor: Any, opened_files: frozenset[str], store: S3Gateway, root: S3Root
-) -> SharedSpec:
-    """Send the workflow's sources; return what all jobs of the run share."""
-    workflow = executor.workflow
-    files = collect_source_files(workflow, opened_files)
-    try:
-        archive = pack_sources(files, workflow.workdir_init, os.getcwd())
-    except OSError as error:
-        raise BatchxError(f"A source of the workflow cannot be read: {error}") from error
-    key = root.get_sources_key(archive.sha256)
-    store.write_bytes(key, archive.data)
-    return SharedSpec(
-        version=SPEC_VERSION,
-        root_prefix=root.prefix,
-        sources=Blob(key, 0, len(archive.data), archive.sha256),
-        source_depth=archive.depth,
-        start_dir=archive.start_dir,
-        work_dir=archive.work_dir,
-        scratch=executor.executor_settings.scratch,
-        envvars=_select_envvars(executor.envvars()),
-    )
-
-
-def _select_envvars(envvars: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that travel: Snakemake also names storage settings that are not set."""
-    return {
-        name: value
-        for name, value in envvars.items()
-        if value or not name.startswith("SNAKEMAKE_STORAGE_")
-    }

@@ -80,7 +80,11 @@ class Product:
 
 @dataclass(frozen=True)
 class ExpectedStep:
-    """What the head saw of one rule instance: the guard in the job refuses anything else."""
+    """What the head saw of one rule instance: the guard in the job refuses anything else.
+
+    With `is_open` its input depends on a checkpoint in the same group, so it was not known yet.
+    `values` are the params, as far as they can be compared, and the command (job/values.py).
+    """
 
     rule: str
     wildcards: dict[str, str]
@@ -88,6 +92,47 @@ class ExpectedStep:
     output: tuple[str, ...]
     log: tuple[str, ...]
     benchmark: str | None
+    is_open: bool = False
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepEnvironment:
+    """The conda environment of a rule instance: `content` is a hash of what it is made of."""
+
+    rule: str
+    wildcards: dict[str, str]
+    content: str
+
+
+@dataclass(frozen=True)
+class PackagesSpec:
+    """The packages that the workflow imports: the key of their archive, and top-level modules.
+
+    A job whose interpreter has all the modules does not fetch it.
+    """
+
+    key: str
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StorageFile:
+    """An object that the job reads or makes through Snakemake's s3 storage plugin.
+
+    `provider` and `is_default` tell which instance of the plugin it belongs to: its tag (the
+    plugin's name where it has none), and whether it is the default storage provider. With
+    `is_fetched` the object is brought to the job, with `is_output` the job makes it; of update()
+    outputs both hold. `was_dir` tells that the head saw a directory, that is, objects below its
+    key.
+    """
+
+    query: str
+    provider: str
+    is_default: bool
+    is_fetched: bool
+    is_output: bool
+    was_dir: bool
 
 
 @dataclass(frozen=True)
@@ -97,7 +142,8 @@ class SharedSpec:
     `root_prefix` is the S3 root's, for what the job writes there. `sources` is a tar.gz,
     unpacked `source_depth` directories deep, so that paths above the working directory exist;
     `start_dir` (where Snakemake starts) and `work_dir` (what relative paths refer to) are
-    relative to where it is unpacked. `envvars` may hold secrets: they travel here only.
+    relative to where it is unpacked. `envvars` may hold secrets: they travel here only. `packages`
+    are those that parsing the workflow imports.
     """
 
     version: int
@@ -108,11 +154,23 @@ class SharedSpec:
     work_dir: str
     scratch: str | None = None
     envvars: dict[str, str] = field(default_factory=dict)
+    packages: PackagesSpec | None = None
+
+    def list_source_hashes(self) -> list[str]:
+        """Return what tells one state of the workflow's sources and packages from another."""
+        packages = [self.packages.key.rpartition("/")[2]] if self.packages else []
+        return [self.sources.sha256, *packages]
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What one job is to do: `argv` are the arguments of its Snakemake."""
+    """What one job is to do: `argv` are the arguments of its Snakemake.
+
+    `checkpoints` are outputs of finished checkpoints that its input functions ask for,
+    `environments` the conda environments it makes, and `image` what it makes them in.
+    `storage_files` are its objects in S3 mode; their relative paths refer to `storage_dir`, which
+    is relative to where its Snakemake starts.
+    """
 
     argv: tuple[str, ...]
     inputs: tuple[Entry, ...]
@@ -120,6 +178,11 @@ class JobSpec:
     steps: tuple[ExpectedStep, ...]
     lease_key: str
     result_key: str
+    checkpoints: tuple[str, ...] = ()
+    environments: tuple[StepEnvironment, ...] = ()
+    image: str = ""
+    storage_files: tuple[StorageFile, ...] = ()
+    storage_dir: str = "."
 
 
 @dataclass(frozen=True)

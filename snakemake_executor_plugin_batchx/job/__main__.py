@@ -5,6 +5,7 @@ result, and ends with the tool's own exit code. This process is the container's 
 SIGTERM, reaps orphans, and outlives its child to tell what happened to it.
 """
 
+import functools
 import os
 import signal
 import sys
@@ -33,7 +34,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         bucket, key = parse_s3_url(url)
         index = int(environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "0"))
-        return JobRun(open_bucket(region, bucket), key, index, environment).run()
+        open_store = functools.partial(open_bucket, region, bucket)
+        return JobRun(open_store, key, index, environment).run()
     except BatchxError as error:
         print(f"batchx: {error}", file=sys.stderr, flush=True)  # noqa: T201
         return getattr(error, "exit_code", 1)

@@ -3,15 +3,17 @@
 The child leads a process group of its own, so that it and all its tools can be ended together.
 """
 
+import functools
 import os
 import resource
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from snakemake_executor_plugin_batchx.job.note import (
     Note,
@@ -20,6 +22,7 @@ from snakemake_executor_plugin_batchx.job.note import (
     record_errors,
     write_note,
 )
+from snakemake_executor_plugin_batchx.job.objects import KEEP_COPIES, open_objects, send_objects
 from snakemake_executor_plugin_batchx.job.tail import TailPump
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, JobSpec
 
@@ -32,8 +35,26 @@ TAIL_GRACE_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
 
+OnReady = Callable[[list[Any]], None]
+"""Called in the child with Snakemake's jobs, before the first of them runs and when the
+environments stand that they need."""
+
+
 class TerminatedError(Exception):
     """SIGTERM came: Batch ends this job."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job's Snakemake works: absolute paths.
+
+    `project` holds the sources as they lay on the head, `start_dir` is where Snakemake starts,
+    `note_path` is where it leaves word of a failure.
+    """
+
+    project: Path
+    start_dir: Path
+    note_path: Path
 
 
 @dataclass(frozen=True)
@@ -51,8 +72,8 @@ class ChildOutcome:
     peak_memory_mib: float
 
 
-def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome:
-    """Run the job's Snakemake in `start_dir`; return how it ended.
+def run_in_child(job: JobSpec, place: Place, on_ready: OnReady) -> ChildOutcome:
+    """Run the job's Snakemake in its place; return how it ended.
 
     SIGTERM, which the entry turns into TerminatedError, ends the child and all its tools first.
     """
@@ -63,7 +84,8 @@ def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
-        _become_snakemake(job, start_dir, note_path, pump.write_fd)
+        work = functools.partial(_call_snakemake, job, place, on_ready)
+        _become_snakemake(work, place.start_dir, pump.write_fd)
     problem = None
     try:
         _lead_group(pid)
@@ -77,7 +99,7 @@ def run_in_child(job: JobSpec, start_dir: Path, note_path: Path) -> ChildOutcome
     finally:
         _kill_group(pid)  # what the tool left running in the background
     tail = pump.finish(TAIL_GRACE_SECONDS)
-    code, problem = _read_note(note_path, os.waitstatus_to_exitcode(status), problem)
+    code, problem = _read_note(place.note_path, os.waitstatus_to_exitcode(status), problem)
     return ChildOutcome(
         exit_code=code,
         problem=problem,
@@ -100,8 +122,8 @@ def _forward(chunk: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd: int) -> NoReturn:
-    """Run Snakemake in this process and end it with Snakemake's exit code."""
+def _become_snakemake(work: Callable[[], int], start_dir: Path, output_fd: int) -> NoReturn:
+    """Run Snakemake (`work`) in this process and end it with Snakemake's exit code."""
     code = 1
     try:
         _lead_group(0)
@@ -111,7 +133,7 @@ def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd:
         os.dup2(output_fd, 2)
         os.close(output_fd)
         os.chdir(start_dir)
-        code = _call_snakemake(job, note_path)
+        code = work()
     except BaseException:  # noqa: BLE001 - this process ends here: all that is left is to say why
         traceback.print_exc()
     finally:
@@ -120,27 +142,35 @@ def _become_snakemake(job: JobSpec, start_dir: Path, note_path: Path, output_fd:
         os._exit(code)  # nothing of the parent's may be unwound here
 
 
-def _call_snakemake(job: JobSpec, note_path: Path) -> int:
+def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
     # The parent has loaded these while the inputs arrived.
     from snakemake import cli  # noqa: PLC0415
     from snakemake_interface_executor_plugins.registry import (  # noqa: PLC0415
         ExecutorPluginRegistry,
     )
 
+    from snakemake_executor_plugin_batchx.job.checkpoints import know_checkpoints  # noqa: PLC0415
     from snakemake_executor_plugin_batchx.job.executor import (  # noqa: PLC0415
         PLUGIN_NAME,
         make_guard,
     )
 
-    ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, make_guard(job.steps, note_path))
+    note_path = place.note_path
+    guard = make_guard(job.steps, note_path, on_ready, str(place.project))
+    ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, guard)
+    know_checkpoints(job.checkpoints)
+    objects = open_objects(job)
+    argv = [*job.argv, *([KEEP_COPIES] if objects else [])]
     code = 0
     with record_errors() as errors:
         try:
-            cli.main(list(job.argv))
+            cli.main(argv)
         except SystemExit as ending:
             code = ending.code if isinstance(ending.code, int) else int(bool(ending.code))
     if code:
         write_note(note_path, Note(code, make_problem(errors)))
+    if objects:
+        code = send_objects(objects, note_path) or code
     return code
 
 

@@ -7,6 +7,7 @@ give a wrong result with exit code 0. So each rule instance is compared with wha
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,14 +16,18 @@ from snakemake.executors.local import Executor as LocalExecutor
 from snakemake.executors.local import common_settings
 from snakemake_interface_common.exceptions import WorkflowError
 
+from snakemake_executor_plugin_batchx.job.child import OnReady
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
 from snakemake_executor_plugin_batchx.job.step import describe_step
+from snakemake_executor_plugin_batchx.job.values import describe_values, find_changed_value
 from snakemake_executor_plugin_batchx.spec import ExpectedStep
 
 PLUGIN_NAME = "snakemake_executor_plugin_batchx_guard"
 """The full name, as Snakemake's registry wants it; `--executor batchx-guard` in arguments."""
 
 SHOWN_NAMES = 5
+
+KINDS = ("input", "output", "log", "benchmark")
 
 
 def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str | None:
@@ -33,7 +38,7 @@ def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str
         what += " (" + ", ".join(f"{k}={v}" for k, v in seen.wildcards.items()) + ")"
     if not same:
         return f"This job wants to run {what}, which your machine did not submit with it."
-    for kind in ("input", "output", "log", "benchmark"):
+    for kind in ("output", "log", "benchmark") if same[0].is_open else KINDS:
         head, here = (_as_set(getattr(step, kind)) for step in (same[0], seen))
         if head != here:
             return (
@@ -41,6 +46,12 @@ def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str
                 f"{_show(head - here)}, only here {_show(here - head)}. Does the workflow, while "
                 "it is parsed, look at files that are no input of the rule?"
             )
+    changed = find_changed_value(seen.values, same[0].values)
+    if changed:
+        return (
+            f"{changed} for {what}. Does the workflow take it from files that are no input of the "
+            "rule, from the environment (name the variable in envvars:), or from your machine?"
+        )
     return None
 
 
@@ -88,7 +99,19 @@ def list_missing_outputs(step: Any) -> list[str]:
     ]
 
 
-def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespace:
+def _refuse_difference(
+    step: Any, steps: Sequence[ExpectedStep], project: str, note_path: Path
+) -> None:
+    seen = replace(describe_step(step), values=describe_values(step, project))
+    difference = find_difference(seen, steps)
+    if difference:
+        write_note(note_path, Note(1, difference))
+        raise WorkflowError(difference)
+
+
+def make_guard(
+    steps: Sequence[ExpectedStep], note_path: Path, on_ready: OnReady, project: str
+) -> SimpleNamespace:
     """Return an executor plugin that runs only `steps` and notes why a job failed.
 
     It leaves a note of that at `note_path` for the entry.
@@ -97,12 +120,13 @@ def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespac
     class Executor(LocalExecutor):  # type: ignore[misc]
         """Snakemake's local executor behind the guard."""
 
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            on_ready(list(self.workflow.dag.jobs))
+
         def run_job(self, job: Any) -> None:
             for step in job.jobs if job.is_group() else [job]:
-                difference = find_difference(describe_step(step), steps)
-                if difference:
-                    write_note(note_path, Note(1, difference))
-                    raise WorkflowError(difference)
+                _refuse_difference(step, steps, project, note_path)
                 # `retries:` of a rule wins over --retries 0, but trying again is the head's.
                 step.rule.restart_times = 0
             super().run_job(job)
@@ -112,7 +136,8 @@ def make_guard(steps: Sequence[ExpectedStep], note_path: Path) -> SimpleNamespac
                 super().cached_or_run(job, run_func, *args)
             except BaseException as error:
                 code = find_exit_code(error)
-                if code:
+                # A service is ended when its last reader is done: that is no failure.
+                if code and not job.is_service:
                     write_note(note_path, Note(code, None))
                 raise
             missing = list_missing_outputs(job)

@@ -1,24 +1,39 @@
 """One job from its spec to its result."""
 
 import contextlib
+import functools
 import json
 import os
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.job.child import ChildOutcome, TerminatedError, run_in_child
+from snakemake_executor_plugin_batchx.job.child import (
+    ChildOutcome,
+    OnReady,
+    Place,
+    TerminatedError,
+    run_in_child,
+)
+from snakemake_executor_plugin_batchx.job.environments import choose_prefix, open_environments
 from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
 from snakemake_executor_plugin_batchx.job.lease import take_lease
 from snakemake_executor_plugin_batchx.job.scratch import (
     ScratchError,
     make_scratch_name,
     open_scratch,
+)
+from snakemake_executor_plugin_batchx.job.sources import (
+    Sources,
+    open_sources,
+    prepare_parsing,
+    provide_packages,
 )
 from snakemake_executor_plugin_batchx.job.usage import has_own_group, read_memory
 from snakemake_executor_plugin_batchx.spec import (
@@ -34,7 +49,6 @@ from snakemake_executor_plugin_batchx.spec import (
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
-from snakemake_executor_plugin_batchx.storage.sources import unpack_sources
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 
@@ -48,12 +62,20 @@ class Clock:
 
 
 class JobRun:
-    """What one Batch job does. `environment` is the container's."""
+    """What one Batch job does. `environment` is the container's.
+
+    `open_store` is called once for each process: connections do not survive a fork.
+    """
 
     def __init__(
-        self, store: S3Gateway, spec_key: str, index: int, environment: Mapping[str, str]
+        self,
+        open_store: Callable[[], S3Gateway],
+        spec_key: str,
+        index: int,
+        environment: Mapping[str, str],
     ) -> None:
-        self._store = store
+        self._open_store = open_store
+        self._store = store = open_store()
         self._environment = environment
         self._clock = Clock(time.monotonic())
         self._bytes_in = 0
@@ -88,13 +110,23 @@ class JobRun:
         top = scratch
         try:
             # The threads of both end before the fork, which they would not survive in one piece.
-            with _import_snakemake_meanwhile(), Transfer(self._store) as transfer:
-                top = self._stage_in(scratch, transfer)
-                self._bytes_in = transfer.bytes_in
-            self._clock.staged = time.monotonic()
-            self._set_environment(scratch)
-            start_dir = top / self._shared.start_dir
-            outcome = run_in_child(self._job, start_dir, scratch / "note.json")
+            with contextlib.ExitStack() as stack:
+                with _import_snakemake_meanwhile(), Transfer(self._store) as transfer:
+                    sources = self._stage_in(scratch, transfer, stack)
+                    top = sources.top
+                    job, keep_made = self._restore_environments(transfer, stack)
+                    self._bytes_in = transfer.bytes_in
+                self._clock.staged = time.monotonic()
+                self._set_environment(scratch)
+                place = Place(top, top / self._shared.start_dir, scratch / "note.json")
+                provide_packages(self._store, self._shared, scratch)
+                job, end_parsing = prepare_parsing(job, sources, os.environ)
+
+                def on_ready(jobs: list[Any]) -> None:
+                    end_parsing()
+                    keep_made(jobs)
+
+                outcome = run_in_child(job, place, on_ready)
         except TerminatedError:
             outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)
         except (BatchxError, OSError) as error:
@@ -104,15 +136,34 @@ class JobRun:
         self._clock.worked = time.monotonic()
         return outcome, top / self._shared.work_dir
 
-    def _stage_in(self, scratch: Path, transfer: Transfer) -> Path:
-        """Put sources and inputs in place; return where the sources' top is."""
-        sources = self._store.read_bytes(self._shared.sources.key)
-        top = unpack_sources(sources, scratch, self._shared.source_depth)
-        for folder in (self._shared.start_dir, self._shared.work_dir):
-            (top / folder).mkdir(parents=True, exist_ok=True)
-        work_dir = top / self._shared.work_dir
-        place_inputs(transfer, work_dir, self._job.inputs, now_ns=time.time_ns())
-        return top
+    def _stage_in(self, scratch: Path, transfer: Transfer, stack: contextlib.ExitStack) -> Sources:
+        """Put sources and inputs in place; what has to go at the end goes on `stack`."""
+        sources = stack.enter_context(open_sources(transfer, self._shared, scratch))
+        inputs = self._job.inputs
+        place_inputs(transfer, sources.work_dir, inputs, now_ns=time.time_ns())
+        sources.note_inputs(inputs)
+        # Once more at the end: where parsing failed, nobody has done it before.
+        stack.callback(sources.clear_names, self._job)
+        return sources
+
+    def _restore_environments(
+        self, transfer: Transfer, stack: contextlib.ExitStack
+    ) -> tuple[JobSpec, OnReady]:
+        """Put conda environments in place; return the job that uses them, and how it keeps more.
+
+        What the cache has to let go of at the end goes on `stack`.
+        """
+        job = self._job
+        cache = None
+        if job.environments:
+            prefix = choose_prefix(self._environment, self._shared.scratch, job.image)
+            cache = stack.enter_context(open_environments(prefix, self._root, job.environments))
+        if cache is None:
+            return job, lambda jobs: None
+        cache.restore(transfer, self._store)
+        job = replace(job, argv=(*job.argv, "--conda-prefix", str(cache.prefix)))
+        # The child's; opened here, where the workflow's `envvars:` are not set yet.
+        return job, functools.partial(cache.keep_made, self._open_store())
 
     def _set_environment(self, scratch: Path) -> None:
         """Give the tools a temporary folder of the job's own, and what bare images lack."""
@@ -126,7 +177,8 @@ class JobRun:
 
     def _report(self, outcome: ChildOutcome, work_dir: Path) -> int:
         """Send products and result; a job that cannot do that has failed."""
-        kinds = {"log", "benchmark"} if outcome.exit_code else {"output", "log", "benchmark"}
+        is_whole = not outcome.exit_code or "--keep-incomplete" in self._job.argv
+        kinds = {"output", "log", "benchmark"} if is_whole else {"log", "benchmark"}
         products = [product for product in self._job.products if product.kind in kinds]
         collected, problem = Collected((), ()), outcome.problem
         exit_code = outcome.exit_code

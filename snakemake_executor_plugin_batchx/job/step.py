@@ -14,6 +14,7 @@ def describe_step(step: Any) -> ExpectedStep:
         output=tuple(map(_name_file, step.output)),
         log=tuple(map(_name_file, step.log)),
         benchmark=_name_file(step.benchmark) if step.benchmark else None,
+        is_open=any(file.flags.get("checkpoint_target") for file in step.input),
     )
 
 

@@ -2,8 +2,8 @@
 
 Three things stand for the container that is not there: PATH is the server's own (for the
 image's), HOME and TMPDIR lie in the scratch, and the executable ``/batchx/bin/python`` is the
-server's own interpreter (for the runtime that real jobs have). AWS_ENDPOINT_URL is the one
-variable that AWS does not set.
+server's own interpreter (for the runtime that real jobs have). AWS does not set two variables:
+AWS_ENDPOINT_URL, and BATCHX_SHARED_FOLDER, a folder that the jobs share as those of a host do.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ class Surroundings:
     """What all jobs of a server share.
 
     ``credentials_url`` serves a role's credentials as ECS does; its last part is the role.
+    ``shared_folder`` outlives the jobs, not the server.
     """
 
     endpoint_url: str
     region: str
     path: str
     credentials_url: str
+    shared_folder: str
 
 
 def make_scratch(attempt_id: str) -> Path:
@@ -86,6 +88,7 @@ def make_process_environment(
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if task.is_fargate else "AWS_ECS_EC2",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{around.credentials_url}/{role}",
         "AWS_ENDPOINT_URL": around.endpoint_url,
+        "BATCHX_SHARED_FOLDER": around.shared_folder,
     }
     if task.is_fargate:
         environment |= {"AWS_REGION": around.region, "AWS_DEFAULT_REGION": around.region}

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.account import furnish_account
 from snakemake_executor_plugin_batchx.local.batch import Batch
@@ -16,7 +17,11 @@ from snakemake_executor_plugin_batchx.local.identity import Credentials, Identit
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.placement import Capacity
-from snakemake_executor_plugin_batchx.local.process_environment import Surroundings
+from snakemake_executor_plugin_batchx.local.process_environment import (
+    Surroundings,
+    make_scratch,
+    remove_scratch,
+)
 from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
 from snakemake_executor_plugin_batchx.local.server import (
     CREDENTIALS_PATH,
@@ -37,6 +42,17 @@ def read_host_capacity() -> Capacity:
     return Capacity(vcpus=os.cpu_count() or 1, memory_mib=memory // 2**20)
 
 
+def make_surroundings(url: str, region: str, shared_folder: Path) -> Surroundings:
+    """What the jobs of a server at ``url`` find around them."""
+    return Surroundings(
+        endpoint_url=url,
+        region=region,
+        path=os.environ.get("PATH", os.defpath),
+        credentials_url=url + CREDENTIALS_PATH.rstrip("/"),
+        shared_folder=str(shared_folder),
+    )
+
+
 @contextmanager
 def serve_embedded_aws(
     capacity: Capacity, identity: Identity, *, grace_seconds: float = STOP_GRACE_SECONDS
@@ -51,8 +67,9 @@ def serve_embedded_aws(
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        path = os.environ.get("PATH", os.defpath)
-        around = Surroundings(url, identity.region, path, url + CREDENTIALS_PATH.rstrip("/"))
+        shared = make_scratch("shared")
+        undo.callback(remove_scratch, shared)
+        around = make_surroundings(url, identity.region, shared)
         logs = MotoLogSink(identity.account_id, identity.region)
         batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
         engine = Engine(

@@ -39,20 +39,23 @@ def hash_content(value: Any) -> str:
 def make_fingerprint(
     *,
     argv: Sequence[str],
-    sources_sha256: str,
+    sources: Sequence[str],
     inputs: Sequence[Entry],
     image: str,
     resources: Mapping[str, Any],
     work_dir: str,
 ) -> str:
-    """Return a SHA-256 (hex) of all that decides a job's result, whatever the order of inputs."""
+    """Return a SHA-256 (hex) of all that decides a job's result, whatever the order of inputs.
+
+    `sources` are the hashes of what the workflow itself is.
+    """
     content = sorted(
         (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in inputs
     )
     return hash_content(
         {
             "argv": list(argv),
-            "sources": sources_sha256,
+            "sources": list(sources),
             "inputs": content,
             "image": image,
             "resources": dict(resources),

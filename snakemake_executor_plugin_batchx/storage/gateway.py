@@ -19,6 +19,9 @@ CLIENT_CONFIG = Config(
     # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
     retries={"mode": "standard", "total_max_attempts": 8},
     tcp_keepalive=True,
+    # Said here because Snakemake's s3 plugin turns both off, by the environment, for all clients.
+    request_checksum_calculation="when_supported",
+    response_checksum_validation="when_supported",
 )
 
 PART_BYTES = 8 * 1024 * 1024
@@ -31,7 +34,7 @@ CONFLICT_TRIES = 5
 DELETE_BATCH = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
-_TRANSFER = TransferConfig(
+TRANSFER_CONFIG = TransferConfig(
     multipart_threshold=PART_BYTES,
     multipart_chunksize=PART_BYTES,
     max_concurrency=LARGE_FILE_THREADS,
@@ -169,7 +172,7 @@ class S3Gateway:
                 self.bucket,
                 key,
                 ExtraArgs=extra,
-                Config=_TRANSFER,
+                Config=TRANSFER_CONFIG,
                 Callback=on_bytes,
             ),
         )
@@ -188,7 +191,7 @@ class S3Gateway:
             "s3:GetObject",
             key,
             lambda: self._client.download_file(
-                self.bucket, key, os.fspath(path), Config=_TRANSFER, Callback=on_bytes
+                self.bucket, key, os.fspath(path), Config=TRANSFER_CONFIG, Callback=on_bytes
             ),
         )
 

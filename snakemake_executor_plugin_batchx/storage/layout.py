@@ -22,6 +22,18 @@ class S3Root:
         """Return the key of a file's content: named by it, so never overwritten by another."""
         return f"{self.prefix}/data/{sha256[:2]}/{sha256}"
 
+    def get_packages_key(self, state: str) -> str:
+        """Return the key of an archive of Python packages, named by the state of them."""
+        return f"{self.prefix}/packages/{state}.tar.gz"
+
+    def get_environment_key(self, name: str) -> str:
+        """Return the key of the note that says which archive holds a conda environment."""
+        return f"{self.prefix}/conda/{name}.json"
+
+    def get_environment_archive_key(self, name: str, sha256: str) -> str:
+        """Return the key of a conda environment's archive: named by content, so never changed."""
+        return f"{self.prefix}/conda/{name}/{sha256}.tar.gz"
+
     def get_submission_prefix(self, run_id: str, submission: str) -> str:
         """Return the prefix of all that one submission reads and writes."""
         return f"{self.prefix}/runs/{run_id}/{submission}"

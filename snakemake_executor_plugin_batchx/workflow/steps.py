@@ -1,0 +1,16 @@
+"""The rule instances that make up a job."""
+
+from typing import Any
+
+
+def list_steps(job: Any) -> list[Any]:
+    """Return the rule instances of a job: itself, or those of a group."""
+    return list(job.jobs) if job.is_group() else [job]
+
+
+def make_label(job: Any) -> str:
+    """Return how messages call a job: enough to tell it from its like."""
+    if job.is_group():
+        return f"Group {job.groupid}"
+    wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards_dict.items())
+    return f"Rule {job.rule.name}" + (f" ({wildcards})" if wildcards else "")

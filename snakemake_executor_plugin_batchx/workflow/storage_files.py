@@ -1,0 +1,106 @@
+"""The objects that a job reads and makes through Snakemake's s3 storage plugin."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from snakemake_executor_plugin_batchx.spec import StorageFile
+
+S3_PLUGIN = "snakemake_storage_plugin_s3"
+
+INSIDE_FLAGS = ("pipe", "service", "nodelocal")
+"""Flags of files that live inside one job only and are never stored."""
+
+
+def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageFile, ...]:
+    """Return the s3 plugin's objects that must be there for a job, and those that it makes.
+
+    `asked` are files that its input functions read. What one rule of a group makes for another is
+    fetched by none; objects that are not to be retrieved are the tools' own business.
+    """
+    made = [f for step in steps for f in _iter_made(step)]
+    made_names = {str(f) for f in made}
+    read = [f for step in steps for f in step.input] + list(asked)
+    files = [_describe(f, is_output=True) for f in made if _is_moved(f)]
+    files += [
+        _describe(f, is_output=False) for f in read if _is_moved(f) and str(f) not in made_names
+    ]
+    return tuple(dict.fromkeys(files))
+
+
+def _iter_made(step: Any) -> Iterator[Any]:
+    yield from step.output
+    yield from step.log
+    if step.benchmark:
+        yield step.benchmark
+
+
+def _is_of_s3_plugin(file: Any) -> bool:
+    return file.is_storage and type(file.storage_object.provider).__module__ == S3_PLUGIN
+
+
+def _is_moved(file: Any) -> bool:
+    return (
+        _is_of_s3_plugin(file)
+        and file.storage_object.retrieve
+        and not any(file.flags.get(flag) for flag in INSIDE_FLAGS)
+    )
+
+
+def _describe(file: Any, *, is_output: bool) -> StorageFile:
+    item = file.storage_object
+    return StorageFile(
+        query=item.query,
+        provider=item.provider.local_prefix.name,
+        is_default=item.provider.is_default,
+        is_fetched=not is_output or bool(file.flags.get("update")),
+        is_output=is_output,
+        was_dir=bool(item._is_dir),
+    )
+
+
+def get_storage_dir(workflow: Any) -> str:
+    """Return what relative paths refer to, as seen from where the job's Snakemake starts.
+
+    They differ where the workflow changes the directory (`workdir:`).
+    """
+    return os.path.relpath(os.getcwd(), workflow.workdir_init)
+
+
+def list_inner_files(steps: list[Any]) -> list[str]:
+    """Return the storage files of a group that are never stored, by the paths Snakemake uses.
+
+    It would store them (snakemake/dag.py, store_storage_outputs): a pipe for ever.
+    """
+    outputs = (file for step in steps for file in step.output if file.is_storage)
+    return [str(f) for f in outputs if any(f.flags.get(flag) for flag in INSIDE_FLAGS)]
+
+
+def keep_updated(steps: list[Any]) -> None:
+    """Keep the update() outputs of a failed job in S3, where they are as they were before it.
+
+    Snakemake removes the outputs of a failed job; only where it ran the job itself does it put
+    such files back (snakemake/jobs.py, Job.postprocess).
+    """
+    for step in steps:
+        for file in step.output:
+            if file.flags.get("update") and _is_of_s3_plugin(file):
+                file.storage_object.remove = _remove_nothing
+
+
+def _remove_nothing() -> None:
+    """Stand for the removal of an object that is to stay."""
+
+
+def forget_kinds(steps: list[Any]) -> None:
+    """Make the head's s3 plugin look again whether what a job has made is a file or a directory.
+
+    It remembers the answer from before there was anything (its `is_dir`): "not a directory", so
+    that it then asks for a directory's time as if it were a file, and fails. Those who read the
+    file have an object of their own for it.
+    """
+    for step in steps:
+        readers = [f for files in step.dag.depending[step].values() for f in files]
+        for file in (*step.output, *readers):
+            if _is_of_s3_plugin(file):
+                file.storage_object._is_dir = None
