@@ -1,7 +1,10 @@
 """Snakemake's own suite for executors, for real on the embedded Batch."""
 
 import pytest
-from snakemake.common.tests import TestWorkflowsLocalStorageBase
+from snakemake.common.tests import (
+    TestWorkflowsLocalStorageBase,
+    TestWorkflowsMinioPlayStorageBase,
+)
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 from snakemake_executor_plugin_batchx import ExecutorSettings
@@ -43,3 +46,37 @@ class TestOnLocalQueue(TestWorkflowsLocalStorageBase):
 
     def get_assume_shared_fs(self) -> bool:
         return False
+
+
+class TestInS3Mode(TestWorkflowsMinioPlayStorageBase):
+    """With all files in a bucket that Snakemake's s3 plugin makes, given by its own settings."""
+
+    __test__ = True
+
+    @pytest.fixture(autouse=True)
+    def use_aws(self, embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws = embedded_aws
+        for name, value in make_environment(embedded_aws).items():
+            monkeypatch.setenv(name, value)
+
+    def get_executor(self) -> str:
+        return "batchx"
+
+    def get_executor_settings(self) -> ExecutorSettingsBase | None:
+        root = f"s3://{self.aws.bucket}/common"
+        return ExecutorSettings(job_queue=self.aws.job_queue, s3_root=root)
+
+    def get_assume_shared_fs(self) -> bool:
+        return False
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.aws.endpoint_url
+
+    @property
+    def access_key(self) -> str:
+        return self.aws.access_key_id
+
+    @property
+    def secret_key(self) -> str:
+        return self.aws.secret_access_key

@@ -130,7 +130,8 @@ def test_retries_are_snakemakes(workspace: Workspace) -> None:
 def test_guard_refuses_what_the_head_did_not_submit(workspace: Workspace) -> None:
     workspace.write(
         Snakefile="""
-            NAMES = glob_wildcards("data/{name}.txt").name
+            # Of a look at a single file, unlike of a listing, nobody is told.
+            NAMES = [name for name in "ab" if os.path.exists(f"data/{name}.txt")]
             rule all:
                 input: "sum.txt"
             rule sum:
@@ -217,3 +218,20 @@ def test_local_queue_warns_once_of_containers(workspace: Workspace) -> None:
     assert run.exit_code == 0, run.output
     assert run.output.count("without containers") == 1
     assert "image debian:12-slim" in run.output
+
+
+def test_a_param_that_the_job_sees_otherwise_is_refused(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            import os
+            rule one:
+                output: "one.txt"
+                params: regions=os.environ.get("REGIONS", "none"), fixed=1
+                shell: "echo {params.regions} > {output}"
+            """
+    )
+    run = workspace.snakemake(environment={"REGIONS": "eu us"})
+    assert run.exit_code == 1
+    told = 'Param regions is not what your machine submitted: there "eu us", here "none", for rule'
+    assert told in run.output
+    assert not (workspace.folder / "one.txt").exists()

@@ -94,31 +94,6 @@ def test_results_beside_a_script_are_no_sources(workspace: Workspace) -> None:
     assert len(set(names)) == 2
 
 
-@pytest.mark.parametrize(
-    ("rules", "target", "words"),
-    [
-        (
-            'rule one:\n    output: "{name}.txt"\n    shell: "touch {output}"\n',
-            "a,b.txt",
-            "wildcard name='a,b' holds a comma",
-        ),
-        (
-            'checkpoint split:\n    output: directory("parts")\n    shell: "mkdir {output}"\n',
-            "parts",
-            "The workflow has checkpoints (split)",
-        ),
-    ],
-)
-def test_what_cannot_run_is_refused(
-    workspace: Workspace, rules: str, target: str, words: str
-) -> None:
-    workspace.write(Snakefile=rules)
-    run = workspace.snakemake(target)
-    assert run.exit_code == 1
-    assert words in run.output
-    assert "is Batch job" not in run.output
-
-
 def test_scratch_that_cannot_be_made_is_told(workspace: Workspace) -> None:
     workspace.write(Snakefile='rule one:\n    output: "one.txt"\n    shell: "touch {output}"\n')
     run = workspace.snakemake("--batchx-scratch", "/proc/nowhere")

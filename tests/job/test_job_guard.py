@@ -149,3 +149,22 @@ def test_outputs_that_a_rule_owed_are_listed(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     assert list_missing_outputs(make_step(tmp_path)) == [str(tmp_path / "missing")]
     assert list_missing_outputs(make_step(tmp_path, is_shadow=True)) == []
+
+
+def test_a_changed_value_is_named() -> None:
+    head = dataclasses.replace(STEP, values={"Param samples": "1", "The command": '"x"'})
+    here = dataclasses.replace(STEP, values={"Param samples": "2", "The command": '"x"'})
+    assert find_difference(head, [head]) is None
+    difference = find_difference(here, [head])
+    assert difference is not None
+    assert difference.startswith(
+        "Param samples is not what your machine submitted: there 1, here 2, "
+        "for rule map (sample=A, unit=1)."
+    )
+
+
+def test_the_input_of_an_open_step_is_not_compared() -> None:
+    waiting = dataclasses.replace(STEP, input=("parts",), is_open=True)
+    assert find_difference(STEP, [waiting]) is None
+    moved = dataclasses.replace(STEP, output=("b.bam",))
+    assert find_difference(moved, [waiting]) is not None

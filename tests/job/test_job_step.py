@@ -11,12 +11,14 @@ from snakemake_executor_plugin_batchx.spec import ExpectedStep
 class File(str):
     """A path as Snakemake's jobs have it: in storage where a query is given."""
 
-    __slots__ = ("is_storage", "storage_object")
+    __slots__ = ("flags", "is_storage", "storage_object")
+    flags: dict[str, bool]
     is_storage: bool
     storage_object: SimpleNamespace
 
     def __new__(cls, path: str, query: str | None = None) -> "File":
         file = super().__new__(cls, path)
+        file.flags = {}
         file.is_storage = query is not None
         file.storage_object = SimpleNamespace(query=query)
         return file
@@ -44,3 +46,17 @@ def test_a_step_is_described_in_plain_values(benchmark: File | None, described: 
         benchmark=described,
     )
     assert {type(path) for path in (*seen.input, *seen.output, *seen.log)} == {str}
+
+
+def test_an_input_that_waits_for_a_checkpoint_is_open() -> None:
+    target = File("parts")
+    target.flags = {"checkpoint_target": True}
+    step = SimpleNamespace(
+        rule=SimpleNamespace(name="join"),
+        wildcards_dict={},
+        input=[File("a"), target],
+        output=[],
+        log=[],
+        benchmark=None,
+    )
+    assert describe_step(step).is_open

@@ -100,6 +100,7 @@ def test_the_environment_is_batchs_and_nothing_more(runs: Runs, strict_aws: Embe
     environment.pop("LC_CTYPE", None)
     scratch = Path(environment.pop("HOME")).parent
     assert environment.pop("TMPDIR") == str(scratch / "tmp")
+    assert Path(environment.pop("BATCHX_SHARED_FOLDER")).is_dir()
     assert environment == {
         "ADDED": "by override",
         "AWS_BATCH_CE_NAME": "batchx-local",

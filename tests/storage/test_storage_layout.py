@@ -48,6 +48,9 @@ def test_the_keys() -> None:
     assert root.get_sources_key(SHA256) == f"run1/.batchx/sources/{SHA256}.tar.gz"
     assert root.get_data_key(SHA256) == f"run1/.batchx/data/ab/{SHA256}"
     assert root.get_submission_prefix("r", "000001") == "run1/.batchx/runs/r/000001"
+    assert root.get_environment_key("c-p") == "run1/.batchx/conda/c-p.json"
+    archive = f"run1/.batchx/conda/c-p/{SHA256}.tar.gz"
+    assert root.get_environment_archive_key("c-p", SHA256) == archive
     assert root.get_probe_key("r") == "run1/.batchx/runs/r/run"
 
 

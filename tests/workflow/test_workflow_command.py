@@ -1,8 +1,16 @@
 """The arguments of the Snakemake inside a job."""
 
+import shlex
+from types import SimpleNamespace
+
 import pytest
 
-from snakemake_executor_plugin_batchx.workflow.command import replace_option, take_option
+from snakemake_executor_plugin_batchx.workflow.command import (
+    JobArgsFactory,
+    replace_option,
+    split_literals,
+    take_option,
+)
 
 ARGV = ["--cores", "all", "--flag", "--configfiles", "a.yaml", "b.yaml", "--attempt", "1"]
 
@@ -37,3 +45,30 @@ def test_replace(option: str, values: list[str] | None, expected: list[str]) -> 
 )
 def test_take(option: str, expected: list[str]) -> None:
     assert take_option(ARGV, option) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "with blank",
+        "it's",
+        'say "hi"',
+        'it\'s "both"',
+        "back\\slash",
+        "a\nb",
+        "配列",
+        "$HOME",
+    ],
+)
+def test_literals_are_split(value: str) -> None:
+    text = f"--target-jobs {value!r} 'rule b:' --cores 2"
+    assert split_literals(text) == ["--target-jobs", value, "rule b:", "--cores", "2"]
+
+
+def test_config_is_handed_on_as_it_was_given() -> None:
+    given = ['a=it\'s "both"', "b='quoted'", r"c=^\d+$", "d=x\ny", "e={'k': [1]}", "f="]
+    settings = SimpleNamespace(config_args=given)
+    factory = JobArgsFactory(SimpleNamespace(config_settings=settings))
+    text = factory.workflow_property_to_arg("config_settings.config_args", flag="--config")
+    assert shlex.split(text) == ["--config", *given]

@@ -1,0 +1,3 @@
+import shutil
+
+shutil.copy(snakemake.input[0], snakemake.output[0])

@@ -1,0 +1,5 @@
+rule index:
+    output:
+        "results/index.txt",
+    shell:
+        "echo index > {output}"

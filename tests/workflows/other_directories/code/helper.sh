@@ -1,0 +1,1 @@
+cat "$1"; basename "$(dirname "$1")"

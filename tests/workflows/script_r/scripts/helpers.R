@@ -1,0 +1,1 @@
+total <- function(reads) paste("total:", sum(reads))

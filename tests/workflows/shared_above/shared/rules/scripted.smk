@@ -1,0 +1,5 @@
+rule scripted:
+    output:
+        "results/script.txt",
+    script:
+        "../scripts/write.py"

@@ -1,0 +1,3 @@
+from snakemake.shell import shell
+
+shell("sort {snakemake.input} > {snakemake.output}")
