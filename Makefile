@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 DEMO ?= demo-run
 PYTEST_FLAGS ?= -n 2
 
-.PHONY: help demo test lint format clean bench-start
+.PHONY: help demo test lint format clean bench-start bench-s3
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
 	@echo "make test         lint, type checks and the whole test suite"
 	@echo "make lint         lint and type checks only"
 	@echo "make bench-start  time what batchx adds to a job, against plain Snakemake"
+	@echo "make bench-s3     time a job in S3 mode, against Snakemake's own s3 storage plugin"
 	@echo "make format       rewrite the code as the linter wants it"
 	@echo "make clean        remove what the above made"
 
@@ -29,11 +30,15 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# As in an activated environment: notebooks of the workflows run by tests need papermill.
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 bench-start: $(VENV)/.installed-local
 	$(BIN)/python benchmarks/job_start.py
+
+bench-s3: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/s3_mode.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
