@@ -71,7 +71,6 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
         )
         self._interrupts.install()
-        self.next_seconds_between_status_checks = BEAT_SECONDS
 
     def run_job(self, job: Any) -> None:
         """Run a single job, as the base class demands."""
@@ -127,6 +126,8 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         Never raises: Snakemake would forget every job that was not yielded, and they would go on
         in AWS.
         """
+        # Here, for the thread that asks runs already while `__post_init__` does.
+        self.next_seconds_between_status_checks = BEAT_SECONDS
         if self._open_run is None:
             return
         self._interrupts.repeat_if_lost()

@@ -124,7 +124,7 @@ class StorageFile:
     plugin's name where it has none), and whether it is the default storage provider. With
     `is_fetched` the object is brought to the job, with `is_output` the job makes it; of update()
     outputs both hold. `was_dir` tells that the head saw a directory, that is, objects below its
-    key.
+    key. One that `is_awaited` has to be there before input functions are called.
     """
 
     query: str
@@ -133,6 +133,7 @@ class StorageFile:
     is_fetched: bool
     is_output: bool
     was_dir: bool
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True)

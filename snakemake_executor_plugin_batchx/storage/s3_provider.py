@@ -75,10 +75,14 @@ class JobObjects:
         self._exchange.close()
 
     def begin(self, provider: "StorageProvider") -> dict[tuple[str, str], Known]:
-        """Begin to fetch what the job reads through one provider; return all it knows, by name."""
+        """Begin to fetch what the job reads through one provider; return all it knows, by name.
+
+        What input functions look at is there when this returns. Raises what a fetch does.
+        """
         own = (provider.local_prefix.name, provider.is_default)
         gateways: dict[str, ObjectGateway] = {}
         known: dict[tuple[str, str], Known] = {}
+        awaited: list[Fetch] = []
         for file in self._files:
             if (file.provider, file.is_default) != own:
                 continue
@@ -91,7 +95,11 @@ class JobObjects:
             place = Place(gateway, item.key, path, was_dir=file.was_dir)
             fetch = Fetch(self._exchange, place) if file.is_fetched else None
             known[item.bucket, item.key] = Known(place, fetch, file.is_output)
+            if fetch and file.is_awaited:
+                awaited.append(fetch)
         self._known += known.values()
+        for fetch in awaited:
+            fetch.wait()
         return known
 
     def send_made(self) -> None:
@@ -133,7 +141,10 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
             ),
         )
         self._known: dict[tuple[str, str], Known] = {}
-        self._known = self.objects.begin(self)
+        try:
+            self._known = self.objects.begin(self)
+        except (BatchxError, OSError) as error:
+            raise WorkflowError(str(error)) from error
 
     def get_known(self, item: "StorageObject") -> Known | None:
         """Return what is known of an object, None of one that the head did not name."""

@@ -14,7 +14,11 @@ from snakemake_executor_plugin_batchx.workflow.output_cache import (
     store_outputs,
 )
 from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
-from snakemake_executor_plugin_batchx.workflow.storage_files import forget_kinds, keep_updated
+from snakemake_executor_plugin_batchx.workflow.storage_files import (
+    fetch_checkpoint_outputs,
+    forget_kinds,
+    keep_updated,
+)
 
 
 class HeadDuties:
@@ -52,7 +56,9 @@ class HeadDuties:
 
     async def finish(self, job: Any) -> None:
         """Do what has to be done when a job's outputs are there."""
-        forget_kinds(list_steps(job))
+        steps = list_steps(job)
+        forget_kinds(steps)
+        await fetch_checkpoint_outputs(steps)
         if has_cache(job):
             await store_outputs(job)
 

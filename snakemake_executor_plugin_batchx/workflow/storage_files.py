@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.spec import StorageFile
@@ -19,11 +20,13 @@ def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageF
     fetched by none; objects that are not to be retrieved are the tools' own business.
     """
     made = [f for step in steps for f in _iter_made(step)]
-    made_names = {str(f) for f in made}
-    read = [f for step in steps for f in step.input] + list(asked)
-    files = [_describe(f, is_output=True) for f in made if _is_moved(f)]
-    files += [
-        _describe(f, is_output=False) for f in read if _is_moved(f) and str(f) not in made_names
+    looked_at = list(filter(_is_moved, asked))
+    known = {str(f) for f in (*made, *looked_at)}
+    read = [f for step in steps for f in step.input if _is_moved(f) and str(f) not in known]
+    files = [
+        *(_describe(f, is_output=True) for f in made if _is_moved(f)),
+        *(replace(_describe(f, is_output=False), is_awaited=True) for f in looked_at),
+        *(_describe(f, is_output=False) for f in read),
     ]
     return tuple(dict.fromkeys(files))
 
@@ -74,6 +77,18 @@ def list_inner_files(steps: list[Any]) -> list[str]:
     """
     outputs = (file for step in steps for file in step.output if file.is_storage)
     return [str(f) for f in outputs if any(f.flags.get(flag) for flag in INSIDE_FLAGS)]
+
+
+async def fetch_checkpoint_outputs(steps: list[Any]) -> None:
+    """Bring what checkpoints have made to this machine, whose input functions look at it.
+
+    After a local run of the checkpoint it is here. A function that lists a folder that is not
+    here would find nothing, and the jobs behind it would run on nothing.
+    """
+    for step in steps:
+        for file in step.output if step.is_checkpoint else ():
+            if file.is_storage:
+                await file.retrieve_from_storage()
 
 
 def keep_updated(steps: list[Any]) -> None:

@@ -18,8 +18,9 @@ A folder there is a workflow as a user would have it, and a `case.toml` that tel
     says = "a text both must say"
     refused = "a text only batchx says"   batchx refuses, before anything runs; the local run is
                                           not made
-    again = false                         by default the last step that neither fails nor is dry is
-                                          made twice: then there is nothing to be done
+    again = false                         by default the last step is made twice, if it neither
+                                          fails nor is refused: then there is nothing to be done;
+                                          or the modes in which that holds, as ["mirror"]
 """
 
 import fnmatch
@@ -60,7 +61,7 @@ class Step:
     fails: bool = False
     says: str | None = None
     refused: str | None = None
-    again: bool = True
+    again: bool | list[str] = True
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,7 @@ class Side:
             paths = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
             for path in paths:
                 key = f"{self.prefix}/{path.relative_to(self.workdir).as_posix()}"
-                self.workspace.client("s3").upload_file(
-                    str(path), self.workspace.aws.bucket, key
-                )
+                self.workspace.client("s3").upload_file(str(path), self.workspace.aws.bucket, key)
 
     def do_before(self, step: Step) -> None:
         if step.before:

@@ -114,3 +114,28 @@ def test_a_job_that_no_host_can_take_says_so(workspace: Workspace) -> None:
     seen = interrupt_when(workspace.start("-j", "1", "a.txt"), "MISCONFIGURATION")
     assert "1 vCPU, 1 GPU, " in seen
     assert "Rule one (name=a) waits for something that may never come" in seen
+
+
+def test_nothing_is_pulled_here_behind_a_checkpoint(workspace: Workspace) -> None:
+    """Snakemake would pull every container once the checkpoint is done; there is no apptainer."""
+    workspace.write(
+        Snakefile="""
+            container: "docker://quay.io/me/tool:1.0"
+            rule all:
+                input: "sum.txt"
+                container: None
+            checkpoint split:
+                output: directory("parts")
+                shell: "mkdir {output}; echo 1 > {output}/a.txt"
+            def list_parts(wildcards):
+                folder = checkpoints.split.get().output[0]
+                return expand(folder + "/{part}.txt", part=glob_wildcards(folder + "/{p}.txt").p)
+            rule sum:
+                input: list_parts
+                output: "sum.txt"
+                shell: "cat {input} > {output}"
+            """
+    )
+    run = workspace.snakemake("--sdm", "apptainer", "conda")
+    assert run.exit_code == 0, run.output
+    assert (workspace.folder / "sum.txt").read_text() == "1\n"

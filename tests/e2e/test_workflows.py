@@ -41,8 +41,9 @@ def make_side(case: Case, workspace: Workspace, name: str, mode: str) -> Side:
     return side
 
 
-def is_worth_repeating(step: Step) -> bool:
-    return step.again and not step.fails and not step.refused
+def is_worth_repeating(step: Step, mode: str) -> bool:
+    is_wanted = step.again if isinstance(step.again, bool) else mode in step.again
+    return is_wanted and not step.fails and not step.refused
 
 
 def check_words(step: Step, side: str, run: Run) -> None:
@@ -90,7 +91,7 @@ def test_same_as_local(case: Case, mode: str, workspace: Workspace) -> None:
         said = f"local:\n{here.output}\nbatchx:\n{there.output}"
         assert batchx.see(there) == local.see(here), said
     last = case.steps[-1]
-    if is_worth_repeating(last):
+    if is_worth_repeating(last, mode):
         for side, more in ((local, ()), (batchx, last.batchx)):
             again = side.run(*last.args, *more)
             assert NOTHING_TO_DO in again.output, again.output
