@@ -3,10 +3,11 @@
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.job.places import list_head_places
 from snakemake_executor_plugin_batchx.spec import SPEC_VERSION, Blob, PackagesSpec, SharedSpec
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
@@ -49,7 +50,15 @@ def deploy_sources(
         scratch=executor.executor_settings.scratch,
         envvars=_select_envvars(executor.envvars()),
         packages=_deploy_packages(workflow, record, store, root),
+        places=list_head_places(_find_project(archive)),
+        project=_find_project(archive),
     )
+
+
+def _find_project(archive: SourceArchive) -> str:
+    """Return the folder of this machine that the archive shows."""
+    depth = len(PurePath(archive.work_dir).parts)
+    return os.path.normpath(os.path.join(os.getcwd(), *[os.pardir] * depth))
 
 
 def _pack(executor: Any, record: ParseRecord, path: Path) -> SourceArchive:

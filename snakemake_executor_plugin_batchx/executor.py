@@ -86,13 +86,14 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         for job in jobs:
             self.run_job_pre(job)
             info = SubmittedJobInfo(job)
+            self._duties.refuse_protected(job)
             if self._duties.take_from_cache(job):
                 info.aux = {"submission": None}
                 self.report_job_submission(info)
                 continue
-            self._duties.prepare(job)
+            self._duties.back_up(job)
             try:
-                description = describe_job(job, self, run.project)
+                description = describe_job(job, self, run.places)
             except BatchxError as error:
                 self._report_failure(info, str(error))
                 continue

@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
@@ -18,6 +18,7 @@ from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.conductor import Conductor, Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.names import make_run_id
@@ -58,7 +59,7 @@ class Summary:
 class OpenRun:
     """A conductor and all that has to be closed after it.
 
-    `project` is the folder that holds all of the workflow's sources.
+    `places` are those of this machine that params may name (job/places.py).
     """
 
     conductor: Conductor
@@ -68,7 +69,7 @@ class OpenRun:
     journal: Journal
     log: Log
     started: float
-    project: str
+    places: Places
     is_closed: bool = False
 
     def close(self) -> None:
@@ -121,14 +122,8 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         kept = stack.pop_all()
     return OpenRun(
         *(conductor, kept, budget, definitions, ports.journal, executor.logger, started),
-        project=_find_project(context),
+        places=Places(context.shared.places),
     )
-
-
-def _find_project(context: RunContext) -> str:
-    """Return the folder of this machine that the source archive shows."""
-    depth = len(PurePath(context.shared.work_dir).parts)
-    return os.path.normpath(os.path.join(context.work_dir, *[os.pardir] * depth))
 
 
 def _open_ports(

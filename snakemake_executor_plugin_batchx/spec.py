@@ -83,7 +83,7 @@ class ExpectedStep:
     """What the head saw of one rule instance: the guard in the job refuses anything else.
 
     With `is_open` its input depends on a checkpoint in the same group, so it was not known yet.
-    `values` are the params, as far as they can be compared, and the command (job/values.py).
+    `values` are shapes and hashes of params and command (job/values.py).
     """
 
     rule: str
@@ -144,7 +144,8 @@ class SharedSpec:
     unpacked `source_depth` directories deep, so that paths above the working directory exist;
     `start_dir` (where Snakemake starts) and `work_dir` (what relative paths refer to) are
     relative to where it is unpacked. `envvars` may hold secrets: they travel here only. `packages`
-    are those that parsing the workflow imports.
+    are those that parsing the workflow imports, `places` paths of the head and the tokens that
+    stand for them, `project` the head's folder that holds all sources (job/places.py).
     """
 
     version: int
@@ -156,6 +157,8 @@ class SharedSpec:
     scratch: str | None = None
     envvars: dict[str, str] = field(default_factory=dict)
     packages: PackagesSpec | None = None
+    places: dict[str, str] = field(default_factory=dict)
+    project: str = ""
 
     def list_source_hashes(self) -> list[str]:
         """Return what tells one state of the workflow's sources and packages from another."""

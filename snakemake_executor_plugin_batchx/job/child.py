@@ -23,6 +23,7 @@ from snakemake_executor_plugin_batchx.job.note import (
     write_note,
 )
 from snakemake_executor_plugin_batchx.job.objects import KEEP_COPIES, open_objects, send_objects
+from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.tail import TailPump
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, JobSpec
 
@@ -48,13 +49,13 @@ class TerminatedError(Exception):
 class Place:
     """Where a job's Snakemake works: absolute paths.
 
-    `project` holds the sources as they lay on the head, `start_dir` is where Snakemake starts,
-    `note_path` is where it leaves word of a failure.
+    `start_dir` is where Snakemake starts, `note_path` where it leaves word of a failure, `places`
+    what stands for what in params and commands (job/places.py).
     """
 
-    project: Path
     start_dir: Path
     note_path: Path
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
     )
 
     note_path = place.note_path
-    guard = make_guard(job.steps, note_path, on_ready, str(place.project))
+    guard = make_guard(job.steps, note_path, on_ready, place.places)
     ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, guard)
     know_checkpoints(job.checkpoints)
     objects = open_objects(job)

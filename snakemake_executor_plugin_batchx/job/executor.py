@@ -18,6 +18,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_batchx.job.child import OnReady
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
+from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.step import describe_step
 from snakemake_executor_plugin_batchx.job.values import describe_values, find_changed_value
 from snakemake_executor_plugin_batchx.spec import ExpectedStep
@@ -49,7 +50,7 @@ def find_difference(seen: ExpectedStep, expected: Sequence[ExpectedStep]) -> str
     changed = find_changed_value(seen.values, same[0].values)
     if changed:
         return (
-            f"{changed} for {what}. Does the workflow take it from files that are no input of the "
+            f"In {what}: {changed} Does the workflow take it from files that are no input of the "
             "rule, from the environment (name the variable in envvars:), or from your machine?"
         )
     return None
@@ -100,9 +101,9 @@ def list_missing_outputs(step: Any) -> list[str]:
 
 
 def _refuse_difference(
-    step: Any, steps: Sequence[ExpectedStep], project: str, note_path: Path
+    step: Any, steps: Sequence[ExpectedStep], places: Places, note_path: Path
 ) -> None:
-    seen = replace(describe_step(step), values=describe_values(step, project))
+    seen = replace(describe_step(step), values=describe_values(step, places))
     difference = find_difference(seen, steps)
     if difference:
         write_note(note_path, Note(1, difference))
@@ -110,7 +111,7 @@ def _refuse_difference(
 
 
 def make_guard(
-    steps: Sequence[ExpectedStep], note_path: Path, on_ready: OnReady, project: str
+    steps: Sequence[ExpectedStep], note_path: Path, on_ready: OnReady, places: Places
 ) -> SimpleNamespace:
     """Return an executor plugin that runs only `steps` and notes why a job failed.
 
@@ -126,7 +127,7 @@ def make_guard(
 
         def run_job(self, job: Any) -> None:
             for step in job.jobs if job.is_group() else [job]:
-                _refuse_difference(step, steps, project, note_path)
+                _refuse_difference(step, steps, places, note_path)
                 # `retries:` of a rule wins over --retries 0, but trying again is the head's.
                 step.rule.restart_times = 0
             super().run_job(job)

@@ -24,6 +24,7 @@ from snakemake_executor_plugin_batchx.job.child import (
 from snakemake_executor_plugin_batchx.job.environments import choose_prefix, open_environments
 from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
 from snakemake_executor_plugin_batchx.job.lease import take_lease
+from snakemake_executor_plugin_batchx.job.places import make_job_places
 from snakemake_executor_plugin_batchx.job.scratch import (
     ScratchError,
     make_scratch_name,
@@ -118,7 +119,8 @@ class JobRun:
                     self._bytes_in = transfer.bytes_in
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
-                place = Place(top, top / self._shared.start_dir, scratch / "note.json")
+                places = make_job_places(self._shared.places, self._shared.project, str(top))
+                place = Place(top / self._shared.start_dir, scratch / "note.json", places)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
 
@@ -143,7 +145,6 @@ class JobRun:
         place_inputs(transfer, sources.work_dir, inputs, now_ns=time.time_ns())
         sources.note_inputs(inputs)
         # Once more at the end: where parsing failed, nobody has done it before.
-        stack.callback(sources.clear_names, self._job)
         return sources
 
     def _restore_environments(

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from snakemake_executor_plugin_batchx.storage.tree import make_folders
+
 FOLDERS_NOTE = "folders"
 """Beside the targets of the links: the folders that stand for folders of the head."""
 
@@ -74,7 +76,7 @@ def place_names(listings: Sequence[Listing], top: Path, absent_dir: Path) -> Pla
             made_outside |= {str(folder), *(str(folder / name) for name in listing.folders)}
         try:
             for path in (folder, *(folder / name for name in listing.folders)):
-                folders += _make_folders(path)
+                folders += make_folders(path)
             for name in listing.files:
                 link = folder / name
                 if not os.path.lexists(link):
@@ -84,17 +86,6 @@ def place_names(listings: Sequence[Listing], top: Path, absent_dir: Path) -> Pla
             if not listing.keeps_path:
                 raise
     return Placed(tuple(links), tuple(folders))
-
-
-def _make_folders(path: Path) -> list[Path]:
-    """Make a folder and those above it; return those that were not there."""
-    missing = []
-    while not os.path.lexists(path):
-        missing.append(path)
-        path = path.parent
-    for folder in reversed(missing):
-        folder.mkdir()
-    return missing[::-1]
 
 
 def note_folders(folders: Iterable[Path], absent_dir: Path) -> None:
@@ -123,8 +114,9 @@ def remove_names(paths: Sequence[str], absent_dir: Path) -> None:
             for name in files:
                 _unlink_if_ours(os.path.join(parent, name), absent_dir)
         for folder in reversed(made):
-            if os.path.commonpath([folder, full]) == full and not os.listdir(folder):
-                os.rmdir(folder)
+            if folder == full or folder.startswith(full + os.sep):
+                with contextlib.suppress(OSError):  # not empty, or gone
+                    os.rmdir(folder)
 
 
 def _unlink_if_ours(path: str, absent_dir: Path) -> None:

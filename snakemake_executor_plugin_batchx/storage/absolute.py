@@ -10,6 +10,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from snakemake_executor_plugin_batchx.storage.transfer import make_temporary
+from snakemake_executor_plugin_batchx.storage.tree import make_folders
+
 ROOT = Path("/")
 
 
@@ -19,38 +22,39 @@ def place_absolute(folder: Path, root: Path = ROOT) -> Iterator[list[Path]]:
 
     Where a place cannot be written the file is left out: whoever reads it will say so.
     """
-    files: list[Path] = []
-    folders: list[Path] = []
-    try:
+    with contextlib.ExitStack() as stack:
+        files = []
         for parent, _, names in os.walk(folder):
             target = root / Path(parent).relative_to(folder)
             for name in sorted(names):
                 with contextlib.suppress(OSError):
-                    folders += _make_folders(target)
-                    _copy_if_absent(Path(parent, name), target / name)
+                    for made in make_folders(target):
+                        stack.callback(_remove_if_empty, made)
+                    placed = _link_if_absent(Path(parent, name), target / name)
+                    stack.callback(_remove_if_same, target / name, placed)
                     files.append(target / name)
         yield files
-    finally:
-        for path in files:
-            path.unlink(missing_ok=True)
-        for path in reversed(folders):
-            with contextlib.suppress(OSError):  # something else came into it
-                path.rmdir()
 
 
-def _make_folders(path: Path) -> list[Path]:
-    """Make a folder and those above it; return those that were not there."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for folder in reversed(missing):
-        folder.mkdir()
-    return missing[::-1]
+def _link_if_absent(source: Path, target: Path) -> os.stat_result:
+    """Copy a file with its mode and time; raises FileExistsError where something stands.
+
+    Whole or not at all: jobs of one host may share the folder.
+    """
+    with make_temporary(target) as temporary:
+        shutil.copy2(source, temporary)
+        os.link(temporary, target)
+        return target.stat()
 
 
-def _copy_if_absent(source: Path, target: Path) -> None:
-    """Copy a file with its mode and time; raises FileExistsError where something stands."""
-    with source.open("rb") as file, target.open("xb") as copy:
-        shutil.copyfileobj(file, copy)
-    shutil.copystat(source, target)
+def _remove_if_same(path: Path, placed: os.stat_result) -> None:
+    """Remove a file unless somebody has written to it or replaced it."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        if (status.st_ino, status.st_mtime_ns) == (placed.st_ino, placed.st_mtime_ns):
+            path.unlink()
+
+
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):  # something else came into it
+        path.rmdir()

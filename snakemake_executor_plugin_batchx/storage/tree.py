@@ -116,3 +116,14 @@ def apply_times(base: str, entries: tuple[Entry, ...], time_ns: int | None = Non
     for entry in reversed(entries):
         when = entry.mtime_ns if time_ns is None else time_ns
         os.utime(os.path.join(base, entry.path), ns=(when, when), follow_symlinks=False)
+
+
+def make_folders(path: Path) -> list[Path]:
+    """Make a folder and those above it; return those that were not there."""
+    missing = []
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir()
+    return missing[::-1]

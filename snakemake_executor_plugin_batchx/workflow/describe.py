@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.step import describe_step
 from snakemake_executor_plugin_batchx.job.values import describe_values
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
@@ -15,6 +16,7 @@ from snakemake_executor_plugin_batchx.workflow.command import make_job_argv
 from snakemake_executor_plugin_batchx.workflow.environments import iter_step_environments
 from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
 from snakemake_executor_plugin_batchx.workflow.storage_files import (
+    INSIDE_FLAGS,
     get_storage_dir,
     list_storage_files,
 )
@@ -22,14 +24,11 @@ from snakemake_executor_plugin_batchx.workflow.storage_files import (
 IMAGE_RESOURCE = "batchx_image"
 """The resource that overrides a rule's container, from rule, profile or --set-resources."""
 
-NEVER_STAGED = ("pipe", "service", "nodelocal")
-"""Flags of paths that live inside one job only, as a group's rules share them."""
 
-
-def describe_job(job: Any, executor: Any, project: str) -> JobDescription:
+def describe_job(job: Any, executor: Any, places: Places) -> JobDescription:
     """Return a job as plain values. Raises BatchxError for what cannot run as one Batch job.
 
-    `project` is the folder that holds all of the workflow's sources.
+    `places` are this machine's (job/places.py).
     """
     steps = list_steps(job)
     rules = tuple(sorted({step.rule.name for step in steps}))
@@ -44,7 +43,7 @@ def describe_job(job: Any, executor: Any, project: str) -> JobDescription:
         resources=dict(job.resources.items()),
         inputs=tuple(_iter_inputs(steps, asked.values())),
         products=tuple(_iter_products(steps, is_group=job.is_group())),
-        steps=tuple(_describe_step(step, project) for step in steps),
+        steps=tuple(_describe_step(step, places) for step in steps),
         checkpoints=tuple(asked),
         environments=tuple(iter_step_environments(steps, executor.workflow)),
         storage_files=list_storage_files(steps, asked.values()),
@@ -52,11 +51,11 @@ def describe_job(job: Any, executor: Any, project: str) -> JobDescription:
     )
 
 
-def _describe_step(step: Any, project: str) -> ExpectedStep:
+def _describe_step(step: Any, places: Places) -> ExpectedStep:
     described = describe_step(step)
     if described.is_open:
         return described
-    return replace(described, values=describe_values(step, project))
+    return replace(described, values=describe_values(step, places))
 
 
 def _choose_container(steps: list[Any], label: str, workflow: Any) -> str | None:
@@ -75,7 +74,7 @@ def _choose_container(steps: list[Any], label: str, workflow: Any) -> str | None
 
 
 def _is_staged(file: Any) -> bool:
-    return not file.is_storage and not any(file.flags.get(flag) for flag in NEVER_STAGED)
+    return not file.is_storage and not any(file.flags.get(flag) for flag in INSIDE_FLAGS)
 
 
 def _iter_inputs(steps: list[Any], asked: Iterable[Any]) -> Iterator[str]:

@@ -34,20 +34,22 @@ class HeadDuties:
         """Put a job's outputs in place from Snakemake's cache; tell whether it had them."""
         return has_cache(job) and bool(self._workflow.async_run(fetch_outputs(job)))
 
-    def prepare(self, job: Any) -> None:
-        """Refuse to replace a protected output, and keep what update() outputs are now.
+    def refuse_protected(self, job: Any) -> None:
+        """Refuse to replace a protected output.
 
-        In a local run Snakemake does both (snakemake/jobs.py, Job.prepare). Raises ApiError: to
-        fail the job would not do, for Snakemake removes the outputs of a failed job.
+        Raises ApiError: to fail the job would not do, for Snakemake removes the outputs of a
+        failed job.
         """
-        outputs = [file for step in list_steps(job) for file in step.output if not file.is_storage]
-        protected = next(filter(_is_write_protected, outputs), None)
+        protected = next(filter(_is_write_protected, _list_local_outputs(job)), None)
         if protected:
             raise ApiError(
                 f"{make_label(job)}: output {protected} is write-protected (protected()): "
                 "remove it, or its protection, first."
             )
-        for file in outputs:
+
+    def back_up(self, job: Any) -> None:
+        """Keep what update() outputs are now, as Snakemake does (snakemake/jobs.py, prepare)."""
+        for file in _list_local_outputs(job):
             if file.flags.get("update") and os.path.lexists(file):
                 path = Path(file)
                 self._workflow.persistence.cleanup_backup(path)
@@ -75,6 +77,10 @@ class HeadDuties:
         """Put back what update() outputs were: the job has failed, and they have been removed."""
         for path in self._backups.pop(job, []):
             self._workflow.persistence.restore_output(path)
+
+
+def _list_local_outputs(job: Any) -> list[Any]:
+    return [file for step in list_steps(job) for file in step.output if not file.is_storage]
 
 
 def _is_write_protected(path: str) -> bool:

@@ -30,6 +30,9 @@ LARGE_CODE_BYTES = 64 * 1024 * 1024
 SMALL_TOTAL_BYTES = 100 * 1024 * 1024
 """Small files that are no code go along, the smallest first, until their sum reaches this."""
 
+SMALL_FILES = 5000
+"""How many such files go along at most: every job unpacks them."""
+
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 """What stands in the folder of a virtual or conda environment: no part of a project."""
 
@@ -56,7 +59,11 @@ def is_skipped(folder: str) -> bool:
 
 
 def iter_tree(folder: str) -> Iterator[str]:
-    """Yield the files below a folder, links followed, but for hidden folders and environments."""
+    """Yield the files below a folder, links followed, but for environments and what is hidden.
+
+    Hidden files hold settings and secrets (`.env`, `.netrc`): those that git tracks or parsing
+    opens go along all the same.
+    """
     seen = {os.path.realpath(folder)}
     for parent, children, files in os.walk(folder, followlinks=True):
         kept = []
@@ -66,7 +73,7 @@ def iter_tree(folder: str) -> Iterator[str]:
                 seen.add(real)  # a link back up would lead round and round
                 kept.append(child)
         children[:] = kept
-        yield from (os.path.join(parent, file) for file in files)
+        yield from (os.path.join(parent, file) for file in files if not file.startswith("."))
 
 
 def _is_environment(folder: str) -> bool:
@@ -93,8 +100,8 @@ def choose_tree_files(paths: Iterable[str], used: set[str]) -> TreeFiles:
     taken: list[str] = []
     data: list[FileSize] = []
     for path in paths:
-        if not os.path.isfile(path):
-            continue
+        if not os.path.isfile(path) or not os.access(path, os.R_OK):
+            continue  # a stranger's file, which scripts cannot read here either
         file = FileSize(path, os.path.getsize(path))
         if _is_code(path) and file.size <= LARGE_CODE_BYTES:
             taken.append(path)
@@ -102,9 +109,10 @@ def choose_tree_files(paths: Iterable[str], used: set[str]) -> TreeFiles:
             data.append(file)
     left_out = []
     total = 0
-    for file in sorted(data, key=lambda each: (each.size, each.path)):
+    for count, file in enumerate(sorted(data, key=lambda each: (each.size, each.path))):
         total += file.size
-        if file.size <= SMALL_BYTES and total <= SMALL_TOTAL_BYTES:
+        is_within = total <= SMALL_TOTAL_BYTES and count < SMALL_FILES
+        if file.size <= SMALL_BYTES and is_within:
             taken.append(file.path)
         else:
             left_out.append(file)

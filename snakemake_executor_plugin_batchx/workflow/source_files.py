@@ -22,6 +22,9 @@ from snakemake_executor_plugin_batchx.workflow.script_trees import (
     iter_tree,
 )
 
+GIT_SECONDS = 60
+"""How long git may list files: on a network's disk it may take very long."""
+
 SYSTEM_FOLDERS = frozenset(
     {
         *("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "run", "sbin", "sys"),
@@ -53,7 +56,7 @@ def collect_source_files(workflow: Any, record: ParseRecord) -> SourceFiles:
     """
     bases = find_bases(workflow)
     # What the workflow makes is no source of it, wherever it lies.
-    made = {os.path.abspath(file) for job in workflow.dag.jobs for file in job.output}
+    made = {os.path.abspath(file) for job in workflow.dag.jobs for file in _iter_made(job)}
     used = {os.path.abspath(file) for job in workflow.dag.jobs for file in job.input}
     places = list(_iter_script_places(workflow))
     named = {
@@ -72,7 +75,7 @@ def collect_source_files(workflow: Any, record: ParseRecord) -> SourceFiles:
     read |= {path for file in read for path in _iter_modules_beside(file)}
     paths = {*((named | tracked | set(chosen.paths)) - made), *read}
     found = {os.path.normpath(path) for path in paths if os.path.isfile(path)}
-    outside = tuple(sorted(_iter_outside_files(record, bases)))
+    outside = tuple(sorted(set(_iter_outside_files(record, bases)) - made))
     return SourceFiles(tuple(sorted(found)), outside, chosen.left_out)
 
 
@@ -131,13 +134,27 @@ def _iter_script_places(workflow: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _iter_conda_files(workflow: Any) -> Iterator[str]:
-    for job in workflow.dag.jobs:
-        spec = job.conda_env_spec
-        if isinstance(spec, CondaEnvFileSpec) and _is_local(spec.file):
-            path = _get_path(spec.file)
-            yield path
-            stem = os.path.splitext(path)[0]
-            yield from (stem + suffix for suffix in COMPANIONS)
+    """Yield the environments of the jobs there are, and of rules that checkpoints will bring."""
+    specs = (job.conda_env_spec for job in workflow.dag.jobs)
+    files = [spec.file for spec in specs if isinstance(spec, CondaEnvFileSpec)]
+    files += [r.basedir.join(r.conda_env) for r in workflow.rules if _names_conda_file(r.conda_env)]
+    for file in filter(_is_local, files):
+        path = _get_path(file)
+        yield path
+        stem = os.path.splitext(path)[0]
+        yield from (stem + suffix for suffix in COMPANIONS)
+
+
+def _names_conda_file(environment: Any) -> bool:
+    is_plain = isinstance(environment, str) and "{" not in environment
+    return is_plain and environment.endswith((".yaml", ".yml"))
+
+
+def _iter_made(job: Any) -> Iterator[str]:
+    yield from job.output
+    yield from job.log
+    if job.benchmark:
+        yield job.benchmark
 
 
 def _iter_tracked_files(bases: set[str]) -> Iterator[str]:
@@ -147,9 +164,12 @@ def _iter_tracked_files(bases: set[str]) -> Iterator[str]:
         if not bases.isdisjoint(map(str, Path(base).parents)):
             continue  # its files are those of a folder above
         try:
-            listing = subprocess.run(command, cwd=base, capture_output=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):
+            done = subprocess.run(
+                command, cwd=base, capture_output=True, check=True, timeout=GIT_SECONDS
+            )
+        except (OSError, subprocess.SubprocessError):
             continue
+        listing = done.stdout
         yield from (os.path.join(base, os.fsdecode(name)) for name in listing.split(b"\0") if name)
 
 

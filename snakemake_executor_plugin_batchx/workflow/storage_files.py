@@ -10,7 +10,7 @@ from snakemake_executor_plugin_batchx.spec import StorageFile
 S3_PLUGIN = "snakemake_storage_plugin_s3"
 
 INSIDE_FLAGS = ("pipe", "service", "nodelocal")
-"""Flags of files that live inside one job only and are never stored."""
+"""Flags of files that live inside one job only, as a group's rules share them."""
 
 
 def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageFile, ...]:

@@ -11,10 +11,8 @@ from snakemake_executor_plugin_batchx import ExecutorSettings
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
 
 
-class TestOnStandingBatch(TestWorkflowsLocalStorageBase):
+class OnStandingBatch:
     """As with AWS: a queue by name, credentials and endpoint from the environment."""
-
-    __test__ = True
 
     @pytest.fixture(autouse=True)
     def use_aws(self, embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +29,12 @@ class TestOnStandingBatch(TestWorkflowsLocalStorageBase):
 
     def get_assume_shared_fs(self) -> bool:
         return False
+
+
+class TestOnStandingBatch(OnStandingBatch, TestWorkflowsLocalStorageBase):
+    """With files on this machine."""
+
+    __test__ = True
 
 
 class TestOnLocalQueue(TestWorkflowsLocalStorageBase):
@@ -48,26 +52,10 @@ class TestOnLocalQueue(TestWorkflowsLocalStorageBase):
         return False
 
 
-class TestInS3Mode(TestWorkflowsMinioPlayStorageBase):
+class TestInS3Mode(OnStandingBatch, TestWorkflowsMinioPlayStorageBase):
     """With all files in a bucket that Snakemake's s3 plugin makes, given by its own settings."""
 
     __test__ = True
-
-    @pytest.fixture(autouse=True)
-    def use_aws(self, embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.aws = embedded_aws
-        for name, value in make_environment(embedded_aws).items():
-            monkeypatch.setenv(name, value)
-
-    def get_executor(self) -> str:
-        return "batchx"
-
-    def get_executor_settings(self) -> ExecutorSettingsBase | None:
-        root = f"s3://{self.aws.bucket}/common"
-        return ExecutorSettings(job_queue=self.aws.job_queue, s3_root=root)
-
-    def get_assume_shared_fs(self) -> bool:
-        return False
 
     @property
     def endpoint_url(self) -> str:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -259,6 +260,24 @@ def test_a_workflow_that_changes_its_directory(s3: S3Workspace) -> None:
     assert s3.see()["b.txt"] == "a\n"
 
 
+@contextmanager
+def refuse(s3: S3Workspace, action: str, name: str) -> Iterator[None]:
+    """Let a policy of the bucket deny everybody an action on one of the workflow's files."""
+    client, bucket = s3.workspace.client("s3"), s3.workspace.aws.bucket
+    refusal = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": f"arn:aws:s3:::{bucket}/{s3.prefix}/{name}",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [refusal]}
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    try:
+        yield
+    finally:
+        client.delete_bucket_policy(Bucket=bucket)
+
+
 def test_an_output_that_cannot_be_sent_fails_its_job(s3: S3Workspace) -> None:
     s3.workspace.write(
         Snakefile="""
@@ -267,19 +286,8 @@ def test_an_output_that_cannot_be_sent_fails_its_job(s3: S3Workspace) -> None:
             shell: "touch {output}"
         """
     )
-    client, bucket = s3.workspace.client("s3"), s3.workspace.aws.bucket
-    refusal = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{bucket}/{s3.prefix}/refused/*",
-    }
-    policy = {"Version": "2012-10-17", "Statement": [refusal]}
-    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    try:
+    with refuse(s3, "s3:PutObject", "refused/a.txt"):
         run = s3.snakemake()
-    finally:
-        client.delete_bucket_policy(Bucket=bucket)
     assert run.exit_code == 1
     assert f"S3 refuses s3:PutObject on {s3.url}/refused/a.txt" in run.output
     assert s3.see() == {}
@@ -295,19 +303,8 @@ def test_an_input_that_may_not_be_read_is_named(s3: S3Workspace) -> None:
             shell: "touch {output}"
         """
     )
-    client, bucket = s3.workspace.client("s3"), s3.workspace.aws.bucket
-    refusal = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{bucket}/{s3.prefix}/secret.txt",
-    }
-    policy = {"Version": "2012-10-17", "Statement": [refusal]}
-    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    try:
+    with refuse(s3, "s3:GetObject", "secret.txt"):
         run = s3.snakemake()
-    finally:
-        client.delete_bucket_policy(Bucket=bucket)
     assert run.exit_code == 1
     assert f"S3 refuses s3:GetObject on {s3.url}/secret.txt" in run.output
 

@@ -1,6 +1,8 @@
 """What a job is given and what it is not: requests, secrets, retries, storage, and the guard."""
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +234,78 @@ def test_a_param_that_the_job_sees_otherwise_is_refused(workspace: Workspace) ->
     )
     run = workspace.snakemake(environment={"REGIONS": "eu us"})
     assert run.exit_code == 1
-    told = 'Param regions is not what your machine submitted: there "eu us", here "none", for rule'
+    told = "In rule one: Param regions is not what your machine submitted (there a text of 5"
     assert told in run.output
     assert not (workspace.folder / "one.txt").exists()
+
+
+def test_paths_of_this_machine_in_params_and_commands_are_no_difference(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Written out, taken from the environment, through links, with sources all over the disk."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "scratch").symlink_to("real")
+    workspace.write(
+        Snakefile=f"""
+            import os, tempfile
+            OUT = "{workspace.folder}/results"
+            rule one:
+                output: OUT + "/one.txt"
+                params:
+                    prefix=lambda wildcards, output: os.path.splitext(output[0])[0],
+                    base=workflow.basedir,
+                    temporary=os.environ.get("TMPDIR", "/tmp"),
+                    folder=tempfile.gettempdir(),
+                    home=os.path.expanduser("~"),
+                    plain="sub/dir",
+                    value=config["value"],
+                shell: f"echo {{{{params.plain}}}} {{{{params.value}}}} > {{OUT}}/one.txt"
+            """
+    )
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as elsewhere:
+        config = Path(elsewhere, "config.yaml")
+        config.write_text("value: a/b\n")
+        arguments = ("--configfile", str(config), "--batchx-scratch", str(tmp_path / "scratch"))
+        run = workspace.snakemake(*arguments)
+    assert run.exit_code == 0, run.output
+    assert (workspace.folder / "results/one.txt").read_text() == "sub/dir a/b\n"
+
+
+def test_folders_of_an_earlier_run_are_not_in_the_way(workspace: Workspace) -> None:
+    """Parsing lists the folder that the rule makes anew, with a folder inside from before."""
+    (workspace.folder / "res" / "old").mkdir(parents=True)
+    workspace.write(
+        Snakefile="""
+            import os
+            os.listdir("res")
+            rule one:
+                output: directory("res")
+                shell: "mkdir {output}; touch {output}/new.txt"
+            """
+    )
+    run = workspace.snakemake("--force", "res")
+    assert run.exit_code == 0, run.output
+    assert [path.name for path in (workspace.folder / "res").glob("[a-z]*")] == ["new.txt"]
+
+
+def test_a_protected_output_is_not_replaced_from_the_cache(workspace: Workspace) -> None:
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "one.txt"
+                cache: True
+                shell: "echo 1 > {output}"
+            """
+    )
+    cache = workspace.folder / "cache"
+    cache.mkdir()
+    environment = {"SNAKEMAKE_OUTPUT_CACHE": str(cache)}
+    assert workspace.snakemake("--cache", environment=environment).exit_code == 0
+    output = workspace.folder / "one.txt"
+    output.unlink()
+    output.write_text("precious")
+    output.chmod(0o444)
+    run = workspace.snakemake("--cache", "--force", "one.txt", environment=environment)
+    assert run.exit_code == 1
+    assert "write-protected" in run.output
+    assert output.read_text() == "precious"

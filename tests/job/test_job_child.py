@@ -23,12 +23,13 @@ import json, signal, sys
 from pathlib import Path
 from snakemake_executor_plugin_batchx.job.__main__ import raise_terminated
 from snakemake_executor_plugin_batchx.job.child import Place, run_in_child
+from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.spec import JobSpec, decode, encode
 
 signal.signal(signal.SIGTERM, raise_terminated)
 folder = Path(sys.argv[1])
 job = decode(JobSpec, json.loads((folder / "job.json").read_text()))
-place = Place(folder, folder / "start", folder / "note.json")
+place = Place(folder / "start", folder / "note.json", Places({}))
 outcome = run_in_child(job, place, lambda jobs: None)
 (folder / "outcome.json").write_text(json.dumps(encode(outcome)))
 """

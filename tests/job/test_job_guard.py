@@ -152,14 +152,13 @@ def test_outputs_that_a_rule_owed_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_changed_value_is_named() -> None:
-    head = dataclasses.replace(STEP, values={"Param samples": "1", "The command": '"x"'})
-    here = dataclasses.replace(STEP, values={"Param samples": "2", "The command": '"x"'})
+    head = dataclasses.replace(STEP, values={"Param samples": "x 1", "The command": "y 1"})
+    here = dataclasses.replace(STEP, values={"Param samples": "x 2", "The command": "y 1"})
     assert find_difference(head, [head]) is None
     difference = find_difference(here, [head])
     assert difference is not None
     assert difference.startswith(
-        "Param samples is not what your machine submitted: there 1, here 2, "
-        "for rule map (sample=A, unit=1)."
+        "In rule map (sample=A, unit=1): Param samples is not what your machine submitted"
     )
 
 

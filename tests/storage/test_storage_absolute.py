@@ -44,3 +44,22 @@ def test_a_place_that_cannot_be_written_is_left_out(tree: Path, tmp_path: Path) 
     (root / "data").write_text("a file where a folder should be")
     with place_absolute(tree, root) as made:
         assert made == []
+
+
+def test_what_the_tool_has_written_stays(tree: Path, tmp_path: Path) -> None:
+    """A file that parsing reads may be an output, too: it is sent when all this has gone."""
+    root = tmp_path / "root"
+    root.mkdir()
+    with place_absolute(tree, root):
+        (root / "data/units.tsv").write_text("made anew\n")
+        (root / "data/lab/samples.tsv").unlink()
+        (root / "data/lab/samples.tsv").write_text("another\n")
+    assert (root / "data/units.tsv").read_text() == "made anew\n"
+    assert (root / "data/lab/samples.tsv").read_text() == "another\n"
+
+
+def test_two_jobs_of_a_host_do_not_disturb_each_other(tree: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    with place_absolute(tree, root) as first, place_absolute(tree, root) as second:
+        assert (len(first), second) == (2, [])

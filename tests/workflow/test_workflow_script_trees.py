@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.workflow.script_trees import (
     LARGE_CODE_BYTES,
     SMALL_BYTES,
+    SMALL_FILES,
     SMALL_TOTAL_BYTES,
     choose_tree_files,
     is_large_data,
@@ -78,3 +79,24 @@ def test_what_large_data_is(tmp_path: Path) -> None:
     made = make(tmp_path, a__py=SMALL_BYTES + 1, b__bam=SMALL_BYTES + 1, c__bam=SMALL_BYTES)
     assert [is_large_data(path) for path in made.values()] == [False, True, False]
     assert not is_large_data(str(tmp_path / "gone"))
+
+
+def test_hidden_files_stay(tmp_path: Path) -> None:
+    make(tmp_path, main__py=1)
+    (tmp_path / ".env").write_text("AWS_SECRET_ACCESS_KEY=hunter2")
+    (tmp_path / ".netrc").write_text("password")
+    assert [os.path.basename(path) for path in iter_tree(str(tmp_path))] == ["main.py"]
+
+
+def test_so_many_small_files_are_bounded(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{number:05}.done") for number in range(SMALL_FILES + 2)]
+    for path in paths:
+        Path(path).touch()
+    chosen = choose_tree_files([*paths, *make(tmp_path, main__py=1).values()], used=set())
+    assert len(chosen.paths) == SMALL_FILES + 1
+    assert [file.path for file in chosen.left_out] == paths[:-3:-1]
+
+
+def test_what_nobody_may_read_stays(tmp_path: Path) -> None:
+    missing = str(tmp_path / "gone.py")
+    assert choose_tree_files([missing], used=set()).paths == ()

@@ -36,18 +36,22 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+NO_RULE = {"script": None, "notebook": None, "conda_env": None}
+
+
 def collect(
     project: Path, opened: tuple[str, ...] = (), *, relatively: bool = True, **rule: Any
 ) -> list[str]:
     basedir = LocalSourceFile(str(project))
     made = ("results/read.txt", "results/made.txt")
     env = CondaEnvFileSpec(LocalSourceFile(str(project / "envs/tool.yaml")))
+    job = SimpleNamespace(output=made, input=(), log=(), benchmark=None, conda_env_spec=env)
     workflow = SimpleNamespace(
         included=[LocalSourceFile(str(project / "Snakefile"))],
         workdir_init=str(project),
         configfiles=["results/made.txt"],
-        rules=[SimpleNamespace(**{"script": None, "notebook": None, "basedir": basedir, **rule})],
-        dag=SimpleNamespace(jobs=[SimpleNamespace(output=made, input=(), conda_env_spec=env)]),
+        rules=[SimpleNamespace(**{**NO_RULE, "basedir": basedir, **rule})],
+        dag=SimpleNamespace(jobs=[job]),
     )
     paths = frozenset(os.path.normpath(project / name) for name in opened)
     record = ParseRecord(opened=paths, opened_relatively=paths if relatively else frozenset())
@@ -61,6 +65,14 @@ ENVIRONMENT = ["envs/tool.linux-64.pin.txt", "envs/tool.post-deploy.sh", "envs/t
 
 def test_conda_files_go_with_their_companions(project: Path) -> None:
     assert collect(project) == ["Snakefile", *ENVIRONMENT]
+
+
+def test_environments_of_rules_that_have_no_jobs_yet_go_along(project: Path) -> None:
+    """Behind a checkpoint a rule gets its jobs when the sources have been sent."""
+    found = collect(project, conda_env="envs/other.yaml")
+    assert found == sorted(["Snakefile", *ENVIRONMENT, "envs/other.yaml"])
+    for other in ("named-environment", "envs/{wildcards.tool}.yaml", None, lambda wildcards: "x"):
+        assert collect(project, conda_env=other) == ["Snakefile", *ENVIRONMENT]
 
 
 @pytest.mark.parametrize("script", ["scripts/a.py", "scripts/{wildcards.tool}.py"])
