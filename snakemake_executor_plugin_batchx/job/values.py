@@ -34,7 +34,7 @@ def describe_values(step: Any, places: Places) -> dict[str, str]:
 
     Each as a shape and a hash. `places` are this machine's.
     """
-    mask = Mask(replace(places, named={**places.named, **_list_step_places(step)}))
+    mask = Mask(replace(places, named={**places.named, **_list_step_places(step, places)}))
     values = _describe_params(step, mask)
     if any(map(is_callable, step.rule.params)):
         again = _describe_params(step, mask)
@@ -54,9 +54,13 @@ def find_changed_value(seen: Mapping[str, str], expected: Mapping[str, str]) -> 
     return None
 
 
-def _list_step_places(step: Any) -> dict[str, str]:
+def _list_step_places(step: Any, machine: Places) -> dict[str, str]:
     cache = step.rule.workflow.sourcecache
-    places = {str(path): SOURCE_CACHE for path in (cache.runtime_cache_path, cache.cache_path)}
+    caches = (str(cache.runtime_cache_path), str(cache.cache_path))
+    places = dict.fromkeys(caches, SOURCE_CACHE)
+    # A cached copy's path ends with the file's own (snakemake/sourcecache.py, get_cache_path).
+    for here, there in machine.moved.items():
+        places |= {f"{path}/file{here}": f"{SOURCE_CACHE}/file{there}" for path in caches}
     for file in (*step.input, *step.output):
         if file.is_storage:
             places[str(file.storage_object.provider.local_prefix)] = STORAGE

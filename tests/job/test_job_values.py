@@ -103,6 +103,15 @@ def test_sources_may_be_cached_anywhere_and_objects_lie_elsewhere() -> None:
     assert make(".snakemake/storage/s3", "/cache") == make("/x/s3", "/cache")
 
 
+def test_cached_copies_end_with_the_path_of_what_they_copy() -> None:
+    def make(path: str, places: Places) -> dict[str, str]:
+        return describe_values(make_step(lambda: Params([path])), places)
+
+    there = make("/cache/runtime/tmp1/file/home/me/project/a.sh", HEAD)
+    assert there == make("/cache/runtime/tmp1/file/scratch/w/_/_/_/a.sh", JOB)
+    assert there != make("/cache/runtime/tmp1/file/scratch/w/_/_/_/b.sh", JOB)
+
+
 def test_what_changes_from_call_to_call_is_left_out() -> None:
     counter = itertools.count()
     step = make_step(lambda: Params(fromdict={"now": next(counter), "same": 1}), asked=[len])
