@@ -40,6 +40,7 @@ def deploy_sources(
         key = root.get_sources_key(archive.sha256)
         if not store.has_object(key):
             store.upload_file(archive.path, key)
+    project = _find_project(archive)
     return SharedSpec(
         version=SPEC_VERSION,
         root_prefix=root.prefix,
@@ -50,8 +51,8 @@ def deploy_sources(
         scratch=executor.executor_settings.scratch,
         envvars=_select_envvars(executor.envvars()),
         packages=_deploy_packages(workflow, record, store, root),
-        places=list_head_places(_find_project(archive)),
-        project=_find_project(archive),
+        places=list_head_places(project),
+        project=project,
     )
 
 

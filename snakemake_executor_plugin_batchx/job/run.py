@@ -144,7 +144,6 @@ class JobRun:
         inputs = self._job.inputs
         place_inputs(transfer, sources.work_dir, inputs, now_ns=time.time_ns())
         sources.note_inputs(inputs)
-        # Once more at the end: where parsing failed, nobody has done it before.
         return sources
 
     def _restore_environments(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.storage.tree import make_folders
+from snakemake_executor_plugin_batchx.storage.tree import is_within, make_folders
 
 FOLDERS_NOTE = "folders"
 """Beside the targets of the links: the folders that stand for folders of the head."""
@@ -114,7 +114,7 @@ def remove_names(paths: Sequence[str], absent_dir: Path) -> None:
             for name in files:
                 _unlink_if_ours(os.path.join(parent, name), absent_dir)
         for folder in reversed(made):
-            if folder == full or folder.startswith(full + os.sep):
+            if is_within(folder, full):
                 with contextlib.suppress(OSError):  # not empty, or gone
                     os.rmdir(folder)
 

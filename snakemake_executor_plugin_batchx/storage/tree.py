@@ -55,7 +55,7 @@ def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterato
 def _is_endless(full: str) -> bool:
     """Tell whether to follow a link would lead nowhere, or back to a folder it stands in."""
     real = os.path.realpath(full)
-    return not os.path.exists(full) or _is_within(os.path.realpath(os.path.dirname(full)), real)
+    return not os.path.exists(full) or is_within(os.path.realpath(os.path.dirname(full)), real)
 
 
 def _has_target_inside(tree: _Tree, path: str, full: str, target: str) -> bool:
@@ -63,10 +63,11 @@ def _has_target_inside(tree: _Tree, path: str, full: str, target: str) -> bool:
     if os.path.isabs(target):
         return False
     worded = os.path.normpath(os.path.join(os.path.dirname(path), target))
-    return _is_within(worded, tree.path) and _is_within(os.path.realpath(full), tree.real)
+    return is_within(worded, tree.path) and is_within(os.path.realpath(full), tree.real)
 
 
-def _is_within(path: str, top: str) -> bool:
+def is_within(path: str, top: str) -> bool:
+    """Tell whether a path is a folder or below it, by their words."""
     return path == top or path.startswith(top.rstrip(os.sep) + os.sep)
 
 

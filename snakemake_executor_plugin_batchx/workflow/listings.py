@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.storage.absent import Listing
+from snakemake_executor_plugin_batchx.storage.tree import is_within
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 from snakemake_executor_plugin_batchx.workflow.script_trees import is_skipped
 from snakemake_executor_plugin_batchx.workflow.source_files import is_installed
@@ -18,7 +19,7 @@ def collect_listings(record: ParseRecord, bases: set[str], work_dir: str) -> lis
     """
     found = []
     for folder in sorted(record.listed):
-        inside = [base for base in bases if _is_within(folder, base)]
+        inside = [base for base in bases if is_within(folder, base)]
         nearest = max(inside, key=len, default=work_dir)
         below = Path(os.path.relpath(folder, nearest)).parts
         if is_installed(folder) or any(is_skipped(part) for part in below):
@@ -28,10 +29,6 @@ def collect_listings(record: ParseRecord, bases: set[str], work_dir: str) -> lis
         if folder in record.listed_absolutely:
             found.append(_make_listing(record, folder, keeps_path=True))
     return found
-
-
-def _is_within(path: str, base: str) -> bool:
-    return path == base or path.startswith(base.rstrip(os.sep) + os.sep)
 
 
 def _make_listing(record: ParseRecord, folder: str, *, keeps_path: bool) -> Listing:

@@ -21,6 +21,7 @@ from snakemake_executor_plugin_batchx.workflow.script_trees import (
     is_skipped,
     iter_tree,
 )
+from snakemake_executor_plugin_batchx.workflow.steps import iter_made
 
 GIT_SECONDS = 60
 """How long git may list files: on a network's disk it may take very long."""
@@ -56,7 +57,7 @@ def collect_source_files(workflow: Any, record: ParseRecord) -> SourceFiles:
     """
     bases = find_bases(workflow)
     # What the workflow makes is no source of it, wherever it lies.
-    made = {os.path.abspath(file) for job in workflow.dag.jobs for file in _iter_made(job)}
+    made = {os.path.abspath(file) for job in workflow.dag.jobs for file in iter_made(job)}
     used = {os.path.abspath(file) for job in workflow.dag.jobs for file in job.input}
     places = list(_iter_script_places(workflow))
     named = {
@@ -148,13 +149,6 @@ def _iter_conda_files(workflow: Any) -> Iterator[str]:
 def _names_conda_file(environment: Any) -> bool:
     is_plain = isinstance(environment, str) and "{" not in environment
     return is_plain and environment.endswith((".yaml", ".yml"))
-
-
-def _iter_made(job: Any) -> Iterator[str]:
-    yield from job.output
-    yield from job.log
-    if job.benchmark:
-        yield job.benchmark
 
 
 def _iter_tracked_files(bases: set[str]) -> Iterator[str]:

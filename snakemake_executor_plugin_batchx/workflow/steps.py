@@ -1,5 +1,6 @@
 """The rule instances that make up a job."""
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -14,3 +15,11 @@ def make_label(job: Any) -> str:
         return f"Group {job.groupid}"
     wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards_dict.items())
     return f"Rule {job.rule.name}" + (f" ({wildcards})" if wildcards else "")
+
+
+def iter_made(step: Any) -> Iterator[Any]:
+    """Yield all that a rule instance makes: outputs, logs, the benchmark."""
+    yield from step.output
+    yield from step.log
+    if step.benchmark:
+        yield step.benchmark

@@ -1,11 +1,12 @@
 """The objects that a job reads and makes through Snakemake's s3 storage plugin."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.spec import StorageFile
+from snakemake_executor_plugin_batchx.workflow.steps import iter_made
 
 S3_PLUGIN = "snakemake_storage_plugin_s3"
 
@@ -19,7 +20,7 @@ def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageF
     `asked` are files that its input functions read. What one rule of a group makes for another is
     fetched by none; objects that are not to be retrieved are the tools' own business.
     """
-    made = [f for step in steps for f in _iter_made(step)]
+    made = [f for step in steps for f in iter_made(step)]
     looked_at = list(filter(_is_moved, asked))
     known = {str(f) for f in (*made, *looked_at)}
     read = [f for step in steps for f in step.input if _is_moved(f) and str(f) not in known]
@@ -29,13 +30,6 @@ def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageF
         *(_describe(f, is_output=False) for f in read),
     ]
     return tuple(dict.fromkeys(files))
-
-
-def _iter_made(step: Any) -> Iterator[Any]:
-    yield from step.output
-    yield from step.log
-    if step.benchmark:
-        yield step.benchmark
 
 
 def _is_of_s3_plugin(file: Any) -> bool:
