@@ -7,38 +7,28 @@ Nothing here knows Snakemake or which AWS it is; the world comes in through `Por
 
 import itertools
 import json
-import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from snakemake_executor_plugin_batchx.batch.definitions import Definitions
-from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
-from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.reference import make_batch_image
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
-from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.plan.names import make_fingerprint, make_job_name
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
+from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.spec import (
     Entry,
     JobSpec,
-    SharedSpec,
     encode,
     make_packet,
 )
-from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, Fetcher, list_missing
-from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
-from snakemake_executor_plugin_batchx.storage.layout import S3Root
-from snakemake_executor_plugin_batchx.storage.stage import Stager
-from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, list_missing
+from snakemake_executor_plugin_batchx.storage.gateway import StorageError
 
 POOL_THREADS = 8
 """How many jobs are prepared or collected at once; their files move in a pool of their own."""
@@ -47,48 +37,6 @@ STUCK = "MISCONFIGURATION:"
 """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
 LOG_KINDS = ("log", "benchmark")
-
-
-class Log(Protocol):
-    """The methods of Snakemake's logger that we use."""
-
-    def info(self, message: str) -> None:
-        """Say what happens."""
-
-    def warning(self, message: str) -> None:
-        """Say what the user should know."""
-
-    def debug(self, message: str) -> None:
-        """Say what only a developer wants to know."""
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all jobs of a run share."""
-
-    run_id: str
-    region: str
-    job_queue: str
-    root: S3Root
-    shared: SharedSpec
-    work_dir: str
-    tags: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What the conductor reaches the world through."""
-
-    gateway: BatchGateway
-    definitions: Definitions
-    watcher: Watcher
-    store: S3Gateway
-    stager: Stager
-    fetcher: Fetcher
-    transfer: Transfer
-    journal: Journal
-    log: Log
-    clock_ns: Callable[[], int] = time.time_ns
 
 
 class Conductor:
@@ -179,8 +127,10 @@ class Conductor:
         description, ports = job.description, self._ports
         if self._inflight.is_cancelled:
             return
-        resources = plan_resources(description.resources, description.label)
-        job.image = make_batch_image(description.container or "", description.label)
+        label = description.label
+        image = ports.images.provide(description.container or "", label)
+        resources = plan_resources(description.resources, label, image.find_memory_mib())
+        job.image = image.base
         job.memory_mib = resources.memory_mib
         inputs = ports.stager.stage_inputs(description.inputs, description.label)
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
@@ -194,7 +144,7 @@ class Conductor:
         )
         name = make_job_name("-".join(description.rules), fingerprint, description.attempt)
         self._write_spec(job, inputs)
-        definition_arn = ports.definitions.provide("-".join(description.rules), job.image)
+        definition_arn = ports.definitions.provide("-".join(description.rules), image)
         self._submit(job, name, definition_arn, resources)
 
     def _write_spec(self, job: TrackedJob, inputs: tuple[Entry, ...]) -> None:
@@ -227,7 +177,7 @@ class Conductor:
             name=name,
             queue=context.job_queue,
             definition_arn=definition_arn,
-            command=make_job_command(context.region, url),
+            command=make_job_command(context.python, context.region, url),
             resources=resources,
             tags=context.tags,
         )

@@ -10,18 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
-from snakemake_executor_plugin_batchx.aws.preflight import list_queue_problems, list_root_problems
+from snakemake_executor_plugin_batchx.aws.preflight import (
+    QueueReport,
+    inspect_queue,
+    list_root_problems,
+)
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
-from snakemake_executor_plugin_batchx.conductor import Conductor, Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.conductor import Conductor
+from snakemake_executor_plugin_batchx.delivery import Delivery, open_delivery, provide_all
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.names import make_run_id
+from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.settings import (
     LOCAL_QUEUE,
     ExecutorSettings,
@@ -29,11 +35,12 @@ from snakemake_executor_plugin_batchx.settings import (
 )
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
-from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
+from snakemake_executor_plugin_batchx.storage.layout import AREA, make_s3_root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
+from snakemake_executor_plugin_batchx.workflow.images import list_containers
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 STATE_DIR = Path(".snakemake", "batchx")
@@ -104,9 +111,14 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         store = S3Gateway(session.s3_client, root.bucket)
         budget = CallBudget(time.monotonic, time.sleep)
         gateway = BatchGateway(session.batch_client, budget)
-        _check(gateway, store, session, root, run_id)
-        if session.is_embedded:
+        queue = inspect_queue(gateway, session.job_queue, session.region)
+        _refuse_problems(
+            queue, list_root_problems(store, root.get_probe_key(run_id), _make_note(run_id))
+        )
+        if queue.local_runner == "process":
             _warn_of_containers(workflow, executor.logger)
+        delivery = open_delivery(settings, queue, session, gateway, executor.logger.info)
+        provide_all(delivery.images, list_containers(workflow))
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -115,9 +127,10 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             shared=deploy_sources(executor, parsed, store, root),
             work_dir=os.getcwd(),
             tags={**parse_tags(settings.tags), "batchx:run": run_id},
+            python=delivery.python,
         )
-        definitions = Definitions(gateway, _make_definition_settings(settings, session))
-        ports = _open_ports(executor, context, store, gateway, definitions, stack)
+        definitions = Definitions(gateway, _make_definition_settings(settings, session, delivery))
+        ports = _open_ports(executor, context, store, gateway, definitions, delivery, stack)
         conductor = Conductor(context, ports)
         kept = stack.pop_all()
     return OpenRun(
@@ -132,6 +145,7 @@ def _open_ports(
     store: S3Gateway,
     gateway: BatchGateway,
     definitions: Definitions,
+    delivery: Delivery,
     stack: ExitStack,
 ) -> Ports:
     """Open what the conductor works through; what has to be closed goes on `stack`."""
@@ -145,6 +159,7 @@ def _open_ports(
     transfer = stack.enter_context(Transfer(store))
     return Ports(
         gateway=gateway,
+        images=delivery.images,
         definitions=definitions,
         watcher=Watcher(gateway, time.monotonic, remote_settings.seconds_between_status_checks),
         store=store,
@@ -181,14 +196,12 @@ def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
     )
 
 
-def _check(
-    gateway: BatchGateway, store: S3Gateway, session: AwsSession, root: S3Root, run_id: str
-) -> None:
-    note = {"run_id": run_id, "batchx": __version__}
-    problems = [
-        *list_queue_problems(gateway, session.job_queue, session.region),
-        *list_root_problems(store, root.get_probe_key(run_id), note),
-    ]
+def _make_note(run_id: str) -> dict[str, str]:
+    return {"run_id": run_id, "batchx": __version__}
+
+
+def _refuse_problems(queue: QueueReport, others: list[str]) -> None:
+    problems = [*queue.problems, *others]
     if problems:
         raise BatchxError("\n".join(dict.fromkeys(problems)))
 
@@ -203,11 +216,12 @@ def _warn_of_containers(workflow: Any, log: Log) -> None:
 
 
 def _make_definition_settings(
-    settings: ExecutorSettings, session: AwsSession
+    settings: ExecutorSettings, session: AwsSession, delivery: Delivery
 ) -> DefinitionSettings:
     return DefinitionSettings(
         job_role=session.job_role,
         execution_role=settings.execution_role,
         log_group=settings.log_group,
         tags=parse_tags(settings.tags),
+        runtime_volume=delivery.volume,
     )

@@ -92,6 +92,27 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         type=str,
     )
 
+    runtime: str | None = _setting(
+        "How batchx's own Python and Snakemake reach the containers. 'layer': each image gets them "
+        "as a layer, in the account's ECR. 'mount' or 'mount:/path' or 'mount:efs://fs-id/path': "
+        "the hosts have them in a folder (default: /batchx) or on an EFS file system. 'image': the "
+        "images hold them already. Default: layer.",
+        "WAY",
+        type=str,
+    )
+    runtime_image: str | None = _setting(
+        "An image that holds the runtime alone, as `batchx runtime push` makes it: its layers are "
+        "used instead of those that this machine would build.",
+        "IMAGE",
+        type=str,
+    )
+    repository: str | None = _setting(
+        "Where images with the runtime are kept in the account's ECR: the beginning of the "
+        "repositories' names. Default: batchx.",
+        "PREFIX",
+        type=str,
+    )
+
     def __post_init__(self) -> None:
         """Begin to note what parsing reads: these settings are made just before it."""
         # Imported here because Snakemake imports this module inside every job as well.
@@ -132,6 +153,17 @@ PATTERNS = (
         r"[\w./#-]{1,512}",
         "the name of a CloudWatch log group (letters, digits and _ - / . #, at most 512)",
     ),
+    Pattern(
+        "runtime",
+        r"layer|image|mount(:(/[^\0]*|efs://fs-[0-9a-f]+(/[^\0]*)?))?",
+        "layer, image, mount, mount:/path or mount:efs://fs-id/path",
+    ),
+    Pattern(
+        "repository",
+        r"[a-z0-9]+([._/-][a-z0-9]+)*",
+        "the beginning of an ECR repository's name: lower-case letters and digits, with . _ - / "
+        "between them",
+    ),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )
 
@@ -149,6 +181,11 @@ def list_setting_problems(settings: ExecutorSettings) -> list[str]:
         if value and not re.fullmatch(pattern.regex, value, re.ASCII):
             option = "--batchx-" + pattern.setting.replace("_", "-")
             problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
+    if settings.runtime_image and (settings.runtime or "layer") != "layer":
+        problems.append(
+            f"--batchx-runtime-image is for --batchx-runtime layer, not {settings.runtime}: leave "
+            "one of them out."
+        )
     return problems + _list_tag_problems(settings.tags or [])
 
 

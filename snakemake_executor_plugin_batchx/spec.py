@@ -39,7 +39,10 @@ EXIT_TERMINATED = 143
 """Exit code of a job ended by SIGTERM, as a shell reports it (128 + 15)."""
 
 JOB_MODULE = "snakemake_executor_plugin_batchx.job"
-RUNTIME_PYTHON = "/batchx/bin/python"
+RUNTIME_PREFIX = "/batchx"
+"""Where the runtime stands in every container, whatever brought it there."""
+
+RUNTIME_PYTHON = f"{RUNTIME_PREFIX}/bin/python"
 """The interpreter that a job starts: the runtime's own, never the image's."""
 
 

@@ -57,6 +57,15 @@ GOOD = [
     ("scratch", "/"),
     ("scratch", "/mnt/fast disk"),
     ("profile", "any name at all"),
+    ("runtime", "layer"),
+    ("runtime", "image"),
+    ("runtime", "mount"),
+    ("runtime", "mount:/opt/batchx"),
+    ("runtime", "mount:efs://fs-0123abcd"),
+    ("runtime", "mount:efs://fs-0123abcd/run/time"),
+    ("repository", "batchx"),
+    ("repository", "team-7/batch_x"),
+    ("runtime_image", "me/runtime@sha256:0"),
 ]
 
 BAD = [
@@ -83,6 +92,11 @@ BAD = [
     ("log_group", "g" * 513),
     ("scratch", "relative/folder"),
     ("scratch", "~/scratch"),
+    ("runtime", "layers"),
+    ("runtime", "mount:opt"),
+    ("runtime", "mount:efs://my-files/x"),
+    ("repository", "Batchx"),
+    ("repository", "/batchx/"),
 ]
 
 

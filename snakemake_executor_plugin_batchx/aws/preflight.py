@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.plan.architecture import find_architecture
 
 EC2_TYPES = frozenset({"EC2", "SPOT"})
+
+LOCAL_RUNNER_TAG = "batchx:local-runner"
+"""The tag by which the queue of an embedded Batch says how its jobs run (local/account.py)."""
 
 
 class QueueDescriber(Protocol):
@@ -26,20 +31,38 @@ class ProbeStore(Protocol):
         """Write an object."""
 
 
-def list_queue_problems(describer: QueueDescriber, queue: str, region: str) -> list[str]:
-    """Return a sentence for each thing that keeps the queue from running our jobs."""
+@dataclass(frozen=True)
+class QueueReport:
+    """What a run has to know of its queue.
+
+    `problems` are sentences, `architecture` is "amd64" or "arm64"; `local_runner` says how an
+    embedded Batch runs jobs ("process", "docker"), None of AWS's own queues.
+    """
+
+    problems: tuple[str, ...]
+    architecture: str = "amd64"
+    local_runner: str | None = None
+
+
+def inspect_queue(describer: QueueDescriber, queue: str, region: str) -> QueueReport:
+    """Ask what the queue is like, and what keeps it from running our jobs."""
     try:
         detail = describer.describe_queue(queue)
         if detail is None:
-            return [
+            problem = (
                 f"Job queue {queue} does not exist in region {region}: check --batchx-job-queue "
                 "and --batchx-region."
-            ]
+            )
+            return QueueReport((problem,))
         arns = [item["computeEnvironment"] for item in detail["computeEnvironmentOrder"]]
         environments = describer.describe_compute_environments(arns) if arns else []
     except BatchxError as error:
-        return [str(error)]
-    return [*_judge_queue(detail), *_judge_environments(environments, queue)]
+        return QueueReport((str(error),))
+    return QueueReport(
+        problems=(*_judge_queue(detail), *_judge_environments(environments, queue)),
+        architecture=find_architecture(environments),
+        local_runner=detail.get("tags", {}).get(LOCAL_RUNNER_TAG),
+    )
 
 
 def _judge_queue(detail: dict[str, Any]) -> list[str]:

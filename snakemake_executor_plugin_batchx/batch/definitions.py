@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings, plan_definition
+from snakemake_executor_plugin_batchx.plan.image import JobImage
 
 
 class DefinitionRegistry(Protocol):
@@ -36,7 +37,7 @@ class Definitions:
         self._slots: dict[str, _Slot] = {}
         self.registered_count = 0
 
-    def provide(self, rule: str, image: str) -> str:
+    def provide(self, rule: str, image: JobImage) -> str:
         """Return the ARN of the definition for a rule's jobs. Raises AwsError where Batch refuses.
 
         Two heads that race may register two equal revisions, which does no harm.

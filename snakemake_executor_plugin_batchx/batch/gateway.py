@@ -78,7 +78,17 @@ class BatchGateway:
 
     def find_definition(self, name: str) -> str | None:
         """Return the ARN of the newest active job definition of a name, None without one."""
-        request: dict[str, Any] = {"jobDefinitionName": name, "status": "ACTIVE"}
+        newest = self._find_newest({"jobDefinitionName": name})
+        return str(newest["jobDefinitionArn"]) if newest else None
+
+    def describe_definition(self, name: str) -> dict[str, Any] | None:
+        """Return an active job definition by name, name:revision or ARN, None without one."""
+        if ":" in name:
+            return self._find_newest({"jobDefinitions": [name]})
+        return self._find_newest({"jobDefinitionName": name})
+
+    def _find_newest(self, selection: dict[str, Any]) -> dict[str, Any] | None:
+        request: dict[str, Any] = {**selection, "status": "ACTIVE"}
         revisions: list[dict[str, Any]] = []
         while True:
             answer = self._call(
@@ -89,8 +99,7 @@ class BatchGateway:
             if not answer.get("nextToken"):
                 break
             request["nextToken"] = answer["nextToken"]
-        newest = max(revisions, key=lambda found: found["revision"], default=None)
-        return str(newest["jobDefinitionArn"]) if newest else None
+        return max(revisions, key=lambda found: int(found["revision"]), default=None)
 
     def register_definition(self, request: dict[str, Any]) -> str:
         """Register a job definition; return its ARN."""

@@ -17,6 +17,7 @@ from snakemake.executors.local import common_settings
 from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_batchx.job.child import OnReady
+from snakemake_executor_plugin_batchx.job.image import find_python_problem, is_in_image
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.step import describe_step
@@ -139,7 +140,8 @@ def make_guard(
                 code = find_exit_code(error)
                 # A service is ended when its last reader is done: that is no failure.
                 if code and not job.is_service:
-                    write_note(note_path, Note(code, None))
+                    problem = find_python_problem(job) if is_in_image() else None
+                    write_note(note_path, Note(code, problem))
                 raise
             missing = list_missing_outputs(job)
             if missing:

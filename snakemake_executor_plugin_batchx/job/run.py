@@ -23,6 +23,12 @@ from snakemake_executor_plugin_batchx.job.child import (
 )
 from snakemake_executor_plugin_batchx.job.environments import choose_prefix, open_environments
 from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
+from snakemake_executor_plugin_batchx.job.image import (
+    add_stand_in,
+    contain_rules,
+    deploy_in_image,
+    is_in_image,
+)
 from snakemake_executor_plugin_batchx.job.lease import take_lease
 from snakemake_executor_plugin_batchx.job.places import make_job_places
 from snakemake_executor_plugin_batchx.job.scratch import (
@@ -123,9 +129,11 @@ class JobRun:
                 place = Place(top / self._shared.start_dir, scratch / "note.json", places)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
+                job, contain = self._enter_image(job)
 
                 def on_ready(jobs: list[Any]) -> None:
                     end_parsing()
+                    contain(jobs)
                     keep_made(jobs)
 
                 outcome = run_in_child(job, place, on_ready)
@@ -165,13 +173,23 @@ class JobRun:
         # The child's; opened here, where the workflow's `envvars:` are not set yet.
         return job, functools.partial(cache.keep_made, self._open_store())
 
+    def _enter_image(self, job: JobSpec) -> tuple[JobSpec, OnReady]:
+        """Return the job that runs its tools in the image it is in, and what readies its rules."""
+        if not is_in_image():
+            return job, lambda jobs: None
+        add_stand_in(os.environ)
+        job = replace(job, argv=deploy_in_image(job.argv))
+        return job, functools.partial(contain_rules, image=f"docker://{job.image}")
+
     def _set_environment(self, scratch: Path) -> None:
         """Give the tools a temporary folder of the job's own, and what bare images lack."""
         temporary = scratch / "tmp"
         temporary.mkdir()
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None  # it remembers the folder above, where the scratch was made
-        os.environ.setdefault("HOME", str(scratch))
+        # Docker's for a user whom the image does not know is /, and a root may be read-only.
+        if not os.access(os.environ.get("HOME", ""), os.W_OK):
+            os.environ["HOME"] = str(scratch)
         os.environ.setdefault("USER", "batchx")
         os.environ.update(self._shared.envvars)
 

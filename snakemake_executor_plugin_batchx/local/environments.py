@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/batch/latest/userguide/compute_environments.
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass, field
 
@@ -13,9 +12,7 @@ from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pat
 from snakemake_executor_plugin_batchx.local.errors import ClientError
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
-
-# Graviton's families have a g after their number: m7g, c7gn, im4gn; not g5, g4dn.
-GRAVITON = re.compile(r"\d[a-z]*g")
+from snakemake_executor_plugin_batchx.plan.architecture import is_arm_family
 
 FARGATE_TYPES = frozenset({"FARGATE", "FARGATE_SPOT"})
 
@@ -62,8 +59,7 @@ class ComputeEnvironment:
         resources = self.request.get("computeResources", {})
         if self.is_fargate:
             return "any"
-        families = [name.split(".")[0] for name in resources.get("instanceTypes", [])]
-        is_arm = any(family == "a1" or GRAVITON.search(family) for family in families)
+        is_arm = any(map(is_arm_family, resources.get("instanceTypes", [])))
         return "arm64" if is_arm else "x86_64"
 
     @property

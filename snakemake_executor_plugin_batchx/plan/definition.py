@@ -6,16 +6,18 @@ however long ago, and nothing is registered twice. What varies between jobs of a
 command, time limit) is overridden at submission and stays out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
     hash_content,
     make_definition_name,
     make_slug,
 )
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
-from snakemake_executor_plugin_batchx.spec import RUNTIME_PYTHON
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 
@@ -35,6 +37,31 @@ No match means retry (https://docs.aws.amazon.com/batch/latest/userguide/job_ret
 the last row."""
 
 
+RUNTIME_VOLUME = "batchx-runtime"
+
+
+@dataclass(frozen=True)
+class RuntimeVolume:
+    """Where hosts have the runtime: a folder of theirs, or of an EFS file system."""
+
+    path: str
+    file_system: str | None = None
+
+    def make_volume(self) -> dict[str, Any]:
+        """Return the volume of a job definition.
+
+        https://docs.aws.amazon.com/batch/latest/APIReference/API_Volume.html
+        """
+        if self.file_system is None:
+            return {"name": RUNTIME_VOLUME, "host": {"sourcePath": self.path}}
+        place = {
+            "fileSystemId": self.file_system,
+            "rootDirectory": self.path,
+            "transitEncryption": "ENABLED",
+        }
+        return {"name": RUNTIME_VOLUME, "efsVolumeConfiguration": place}
+
+
 @dataclass(frozen=True)
 class DefinitionSettings:
     """What a run's settings put into every definition."""
@@ -43,19 +70,27 @@ class DefinitionSettings:
     execution_role: str | None = None
     log_group: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    runtime_volume: RuntimeVolume | None = None
 
 
-def plan_definition(rule: str, image: str, settings: DefinitionSettings) -> dict[str, Any]:
+def plan_definition(rule: str, image: JobImage, settings: DefinitionSettings) -> dict[str, Any]:
     """Return the RegisterJobDefinition request for a rule's jobs.
 
+    What a definition of the user's own says (`image.template`) stays, but for what makes the job
+    ours: image, command, and what the settings name.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
     """
     container: dict[str, Any] = {
-        "image": image,
+        "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
+        **image.template.get("containerProperties", {}),
+        "image": image.image,
         # Always set: the image's own CMD would be inherited. Every submission overrides it.
         "command": [RUNTIME_PYTHON, "--version"],
-        "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
     }
+    if image.environment:
+        _add_environment(container, image.environment)
+    if settings.runtime_volume:
+        _add_runtime_volume(container, settings.runtime_volume)
     if settings.job_role:
         container["jobRoleArn"] = settings.job_role
     if settings.execution_role:
@@ -65,12 +100,26 @@ def plan_definition(rule: str, image: str, settings: DefinitionSettings) -> dict
             "logDriver": "awslogs",
             "options": {"awslogs-group": settings.log_group},
         }
+    tags = image.template.get("tags", {})
     request: dict[str, Any] = {
         "type": "container",
         "platformCapabilities": ["EC2"],
-        "containerProperties": container,
         "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
         "propagateTags": True,
-        "tags": {**settings.tags, "batchx:rule": make_slug(rule)},
+        **image.template,
+        "containerProperties": container,
+        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
     }
     return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+
+
+def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
+    kept = [each for each in container.get("environment", ()) if each["name"] not in variables]
+    added = [{"name": name, "value": value} for name, value in sorted(variables.items())]
+    container["environment"] = [*kept, *added]
+
+
+def _add_runtime_volume(container: dict[str, Any], volume: RuntimeVolume) -> None:
+    mount = {"sourceVolume": RUNTIME_VOLUME, "containerPath": RUNTIME_PREFIX, "readOnly": True}
+    container["volumes"] = [*container.get("volumes", ()), volume.make_volume()]
+    container["mountPoints"] = [*container.get("mountPoints", ()), mount]

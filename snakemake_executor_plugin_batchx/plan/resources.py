@@ -44,23 +44,34 @@ class BatchResources:
         return [{"type": kind, "value": str(value)} for kind, value in wanted.items() if value]
 
 
-def plan_resources(resources: Mapping[str, Any], label: str) -> BatchResources:
+def plan_resources(
+    resources: Mapping[str, Any], label: str, default_memory_mib: int | None = None
+) -> BatchResources:
     """Turn `threads`, `mem_mib`/`mem_mb`, `gpu` and `runtime` (minutes) into Batch's terms.
 
+    `default_memory_mib` is what a job definition of the user's own gives a rule that names none.
     Raises BatchxError for a value that is no positive number.
     """
     threads = _take_number(resources, "_cores", label) or 1
-    mem_mib = _take_number(resources, "mem_mib", label)
-    mem_mb = _take_number(resources, "mem_mb", label)
-    if mem_mib is None:
-        mem_mib = mem_mb * MIB_PER_MB if mem_mb is not None else DEFAULT_MEMORY_MIB
     minutes = _take_number(resources, "runtime", label)
+    memory_mib = default_memory_mib or DEFAULT_MEMORY_MIB + RUNTIME_OVERHEAD_MIB
+    named_mib = _find_memory_mib(resources, label)
+    if named_mib is not None:
+        memory_mib = math.ceil(named_mib) + RUNTIME_OVERHEAD_MIB
     return BatchResources(
         vcpus=math.ceil(threads),
-        memory_mib=math.ceil(mem_mib) + RUNTIME_OVERHEAD_MIB,
+        memory_mib=memory_mib,
         gpus=math.ceil(_take_number(resources, "gpu", label) or 0),
         timeout_seconds=None if minutes is None else max(MIN_TIMEOUT_SECONDS, round(minutes * 60)),
     )
+
+
+def _find_memory_mib(resources: Mapping[str, Any], label: str) -> float | None:
+    mem_mib = _take_number(resources, "mem_mib", label)
+    mem_mb = _take_number(resources, "mem_mb", label)
+    if mem_mib is None and mem_mb is not None:
+        return mem_mb * MIB_PER_MB
+    return mem_mib
 
 
 def _take_number(resources: Mapping[str, Any], name: str, label: str) -> float | None:

@@ -3,16 +3,17 @@
 from typing import Any
 
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
-from snakemake_executor_plugin_batchx.spec import JOB_MODULE, RUNTIME_PYTHON
+from snakemake_executor_plugin_batchx.spec import JOB_MODULE
 
 
-def make_job_command(region: str, spec_url: str) -> list[str]:
+def make_job_command(python: str, region: str, spec_url: str) -> list[str]:
     """Return the command of every job: short, because ECS refuses overrides over 8,192 characters.
 
-    All else a job needs is in the object at `spec_url`. The region is said because ECS on EC2
-    tells a container none, and an image's own environment may tell a wrong one.
+    `python` is the interpreter that holds batchx. All else a job needs is in the object at
+    `spec_url`. The region is said because ECS on EC2 tells a container none, and an image's own
+    environment may tell a wrong one.
     """
-    return [RUNTIME_PYTHON, "-I", "-m", JOB_MODULE, region, spec_url]
+    return [python, "-I", "-m", JOB_MODULE, region, spec_url]
 
 
 def plan_submission(

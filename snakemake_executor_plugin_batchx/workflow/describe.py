@@ -39,7 +39,7 @@ def describe_job(job: Any, executor: Any, places: Places) -> JobDescription:
         rules=rules,
         attempt=job.attempt,
         argv=make_job_argv(job, executor),
-        container=_choose_container(steps, label, executor.workflow),
+        container=choose_container(steps, label, executor.workflow),
         resources=dict(job.resources.items()),
         inputs=tuple(_iter_inputs(steps, asked.values())),
         products=tuple(_iter_products(steps, is_group=job.is_group())),
@@ -58,7 +58,12 @@ def _describe_step(step: Any, places: Places) -> ExpectedStep:
     return replace(described, values=describe_values(step, places))
 
 
-def _choose_container(steps: list[Any], label: str, workflow: Any) -> str | None:
+def choose_container(steps: list[Any], label: str, workflow: Any) -> str | None:
+    """Return the `container:` that a job of these steps runs in; None where nothing names one.
+
+    `batchx_image` wins over the rule's own, which wins over --container-image.
+    Raises BatchxError where the steps name several.
+    """
     default = workflow.remote_execution_settings.container_image
     containers = {
         step.resources.get(IMAGE_RESOURCE) or step.container_img_url or default for step in steps

@@ -31,7 +31,8 @@ def iter_step_environments(steps: list[Any], workflow: Any) -> Iterator[StepEnvi
         return
     for step in steps:
         spec = step.conda_env_spec
-        if not isinstance(spec, CondaEnvFileSpec):
+        # The image of a `containerized:` rule holds its environments already.
+        if step.is_containerized or not isinstance(spec, CondaEnvFileSpec):
             continue
         content = hash_environment(spec.file, workflow.sourcecache)
         if content:

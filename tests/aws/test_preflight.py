@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_plugin_batchx.aws.preflight import list_queue_problems
+from snakemake_executor_plugin_batchx.aws.preflight import inspect_queue
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
 QUEUE = {
@@ -29,7 +29,15 @@ class Describer:
 
 
 def test_sound_queue_has_no_problem() -> None:
-    assert list_queue_problems(Describer(QUEUE, EC2), "q", "eu-west-1") == []
+    report = inspect_queue(Describer(QUEUE, EC2), "q", "eu-west-1")
+    assert (report.problems, report.architecture, report.local_runner) == ((), "amd64", None)
+
+
+def test_a_queue_tells_its_architecture_and_an_embedded_one_its_runner() -> None:
+    graviton = {"computeResources": {"type": "EC2", "instanceTypes": ["m7g.large", "c7gn"]}}
+    queue = QUEUE | {"tags": {"batchx:local-runner": "process"}}
+    report = inspect_queue(Describer(queue, graviton), "q", "eu-west-1")
+    assert (report.problems, report.architecture, report.local_runner) == ((), "arm64", "process")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_sound_queue_has_no_problem() -> None:
 def test_each_problem_is_a_sentence(
     queue: dict[str, Any] | None, environment: dict[str, Any], expected: str
 ) -> None:
-    (problem,) = list_queue_problems(Describer(queue, environment), "q", "eu-west-1")
+    (problem,) = inspect_queue(Describer(queue, environment), "q", "eu-west-1").problems
     assert problem.startswith(expected)
 
 
@@ -58,5 +66,5 @@ def test_refusal_by_aws_is_passed_on() -> None:
         def describe_queue(self, _: str) -> dict[str, Any] | None:
             raise BatchxError("AWS refuses batch:DescribeJobQueues.")
 
-    problems = list_queue_problems(Refusing(None, EC2), "q", "eu-west-1")
-    assert problems == ["AWS refuses batch:DescribeJobQueues."]
+    report = inspect_queue(Refusing(None, EC2), "q", "eu-west-1")
+    assert report.problems == ("AWS refuses batch:DescribeJobQueues.",)

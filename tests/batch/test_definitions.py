@@ -6,6 +6,10 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
+from snakemake_executor_plugin_batchx.plan.image import JobImage
+
+TOOL = JobImage("tool:1", "tool:1")
+OTHER = JobImage("tool:2", "tool:2")
 
 
 class Registry:
@@ -30,7 +34,7 @@ def test_many_threads_register_one() -> None:
     registry = Registry()
     definitions = Definitions(registry, DefinitionSettings())
     with ThreadPoolExecutor(8) as pool:
-        arns = set(pool.map(lambda _: definitions.provide("align", "tool:1"), range(100)))
+        arns = set(pool.map(lambda _: definitions.provide("align", TOOL), range(100)))
     assert arns == set(registry.arns.values())
     assert (len(registry.arns), len(registry.looked_up)) == (1, 1)
     assert definitions.registered_count == 1
@@ -38,9 +42,9 @@ def test_many_threads_register_one() -> None:
 
 def test_a_later_run_finds_what_is_there() -> None:
     registry = Registry()
-    first = Definitions(registry, DefinitionSettings()).provide("align", "tool:1")
+    first = Definitions(registry, DefinitionSettings()).provide("align", TOOL)
     later = Definitions(registry, DefinitionSettings())
-    assert later.provide("align", "tool:1") == first
+    assert later.provide("align", TOOL) == first
     assert later.registered_count == 0
 
 
@@ -52,7 +56,7 @@ def test_another_image_role_or_tag_is_another_definition() -> None:
         DefinitionSettings(log_group="mine"),
         DefinitionSettings(tags={"a": "b"}),
     ]
-    arns = {Definitions(registry, each).provide("align", "tool:1") for each in settings}
-    arns.add(Definitions(registry, settings[0]).provide("align", "tool:2"))
-    arns.add(Definitions(registry, settings[0]).provide("sort", "tool:1"))
+    arns = {Definitions(registry, each).provide("align", TOOL) for each in settings}
+    arns.add(Definitions(registry, settings[0]).provide("align", OTHER))
+    arns.add(Definitions(registry, settings[0]).provide("sort", TOOL))
     assert len(arns) == 6

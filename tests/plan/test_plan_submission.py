@@ -25,7 +25,7 @@ def plan(resources: BatchResources) -> dict[str, Any]:
         name="bx-map-0123456789ab-1",
         queue="queue",
         definition_arn=DEFINITION,
-        command=make_job_command("eu-west-1", URL),
+        command=make_job_command("/batchx/bin/python", "eu-west-1", URL),
         resources=resources,
         tags={"cost": "lab 7"},
     )

@@ -1,0 +1,105 @@
+"""How the runtime reaches the containers of a run: which images its jobs get, and by which way."""
+
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
+from snakemake_executor_plugin_batchx.aws.session import AwsSession
+from snakemake_executor_plugin_batchx.batch.sibling_images import (
+    DefinitionReader,
+    Images,
+    SiblingImages,
+)
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.docker_engine import open_docker_engine
+from snakemake_executor_plugin_batchx.images.engine import EngineImages
+from snakemake_executor_plugin_batchx.images.reference import make_batch_image
+from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
+from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
+
+IMAGE_PYTHON = "python3"
+"""The interpreter of an image that holds batchx itself."""
+
+IMAGES_AT_ONCE = 4
+"""Each may move several layers at once itself."""
+
+EFS = re.compile(r"efs://(fs-[0-9a-f]+)(/.*)?")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a run has to know: where images come from, the jobs' interpreter, a volume to mount."""
+
+    images: Images
+    python: str = RUNTIME_PYTHON
+    volume: RuntimeVolume | None = None
+
+
+class NamedImages:
+    """Images as they are called, for jobs that run without containers."""
+
+    def provide(self, container: str, label: str) -> JobImage:
+        """Return the image for a `container:`; raises BatchxError for what is none."""
+        image = make_batch_image(container, label)
+        return JobImage(image, image)
+
+
+def parse_volume(runtime: str) -> RuntimeVolume | None:
+    """Return the volume that `--batchx-runtime mount[:place]` names; None for the other ways."""
+    way, _, place = runtime.partition(":")
+    if way != "mount":
+        return None
+    efs = EFS.fullmatch(place)
+    if efs:
+        return RuntimeVolume(efs[2] or "/", efs[1])
+    return RuntimeVolume(place or RUNTIME_PREFIX)
+
+
+def provide_all(images: Images, containers: Mapping[str, str]) -> None:
+    """Provide the images that a run needs, several at once, before its first job is submitted.
+
+    `containers` maps each to who asks for it. Raises BatchxError with all that is wrong.
+    """
+
+    def find_problem(container: str) -> str | None:
+        try:
+            images.provide(container, containers[container])
+        except BatchxError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="batchx-image") as pool:
+        problems = list(filter(None, pool.map(find_problem, containers)))
+    if problems:
+        raise BatchxError("\n".join(problems))
+
+
+def open_delivery(
+    settings: ExecutorSettings,
+    queue: QueueReport,
+    session: AwsSession,
+    definitions: DefinitionReader,
+    say: Callable[[str], None],
+) -> Delivery:
+    """Return how the runtime reaches the jobs of a run.
+
+    Without `--batchx-runtime`, AWS's queues get images with the runtime in a layer; an embedded
+    Batch does without, for its runner brings the runtime.
+    Raises BatchxError where a runtime can neither be found nor built.
+    """
+    if settings.runtime is None and queue.local_runner == "process":
+        return Delivery(SiblingImages(NamedImages(), definitions))
+    if settings.runtime is None and queue.local_runner == "docker":
+        return Delivery(SiblingImages(EngineImages(open_docker_engine(), say), definitions))
+    way = (settings.runtime or "layer").partition(":")[0]
+    return Delivery(
+        images=SiblingImages(
+            _open_registry_images(way, settings, queue, session, say), definitions
+        ),
+        python=IMAGE_PYTHON if way == "image" else RUNTIME_PYTHON,
+        volume=parse_volume(settings.runtime or ""),
+    )

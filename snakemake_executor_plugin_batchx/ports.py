@@ -1,0 +1,62 @@
+"""What the conductor is given: the facts of a run, and the ways to the world."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from snakemake_executor_plugin_batchx.batch.definitions import Definitions
+from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.sibling_images import Images
+from snakemake_executor_plugin_batchx.batch.watcher import Watcher
+from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.spec import SharedSpec
+from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.stage import Stager
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+
+
+class Log(Protocol):
+    """The methods of Snakemake's logger that we use."""
+
+    def info(self, message: str) -> None:
+        """Say what happens."""
+
+    def warning(self, message: str) -> None:
+        """Say what the user should know."""
+
+    def debug(self, message: str) -> None:
+        """Say what only a developer wants to know."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all jobs of a run share; `python` is the interpreter in their containers."""
+
+    run_id: str
+    region: str
+    job_queue: str
+    root: S3Root
+    shared: SharedSpec
+    work_dir: str
+    tags: dict[str, str]
+    python: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the conductor reaches the world through."""
+
+    gateway: BatchGateway
+    images: Images
+    definitions: Definitions
+    watcher: Watcher
+    store: S3Gateway
+    stager: Stager
+    fetcher: Fetcher
+    transfer: Transfer
+    journal: Journal
+    log: Log
+    clock_ns: Callable[[], int] = time.time_ns

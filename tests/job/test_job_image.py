@@ -1,0 +1,121 @@
+"""The stand-in for apptainer, under the shells that images have."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.job.image import STAND_IN, add_stand_in, deploy_in_image
+
+SHELLS = [["bash"], ["dash"], ["busybox", "sh"]]
+
+
+@pytest.fixture(params=SHELLS, ids=" ".join)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    command: list[str] = request.param
+    if shutil.which(command[0]) is None and not os.environ.get("BATCHX_REQUIRE_TOOLS"):
+        pytest.skip(f"no {command[0]}")
+    return command
+
+
+def call(
+    shell: list[str], *arguments: str, cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nowhere", **variables}
+    add_stand_in(environment)
+    command = [*shell, str(STAND_IN / "apptainer"), *arguments]
+    return subprocess.run(
+        command, check=False, cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+def test_a_command_runs_in_place(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    options = ["--home", str(tmp_path), "--nv", "--pwd", str(tmp_path / "inner")]
+    script = 'echo "$HOME $PWD"; echo "$0 $1" >&2; exit 7'
+    done = call(
+        shell, "--quiet", "exec", *options, "i.simg", "sh", "-c", script, "a b", "c", cwd=tmp_path
+    )
+    assert done.returncode == 7
+    assert done.stdout == f"{tmp_path} {tmp_path}/inner\n"
+    assert done.stderr == "a b c\n"
+
+
+def test_the_path_is_the_images_with_a_python_behind(shell: list[str], tmp_path: Path) -> None:
+    done = call(shell, "exec", "i.simg", "sh", "-c", 'echo "$PATH"', cwd=tmp_path)
+    assert done.stdout == f"{os.environ['PATH']}:{STAND_IN}/fallback\n"
+
+
+def test_what_the_workflow_did_to_the_path_stays(shell: list[str], tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    add_stand_in(environment)
+    path = f"/mine:{environment['PATH']}"
+    command = [*shell, str(STAND_IN / "apptainer"), "exec", "i.simg", "sh", "-c", 'echo "$PATH"']
+    done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout == f"/mine:{os.environ['PATH']}:{STAND_IN}/fallback\n"
+
+
+def test_variables_for_the_container_arrive(shell: list[str], tmp_path: Path) -> None:
+    variables = {"SINGULARITYENV_A": 'it\'s "1"\n$2', "APPTAINERENV_B": "", "C": "c=d"}
+    script = 'printf "%s|%s|%s|%s" "$A" "${B-unset}" "$C" "${SINGULARITYENV_A-unset}"'
+    done = call(
+        shell, "exec", "--env", "D=e", "i.simg", "sh", "-c", script, cwd=tmp_path, **variables
+    )
+    assert done.stdout == 'it\'s "1"\n$2||c=d|unset'
+
+
+def test_the_images_preload_is_back_for_its_tools(shell: list[str], tmp_path: Path) -> None:
+    done = call(
+        shell,
+        *("exec", "i.simg", "env"),
+        cwd=tmp_path,
+        LD_PRELOAD="",
+        BATCHX_IMAGE_LD_PRELOAD="/no/such.so",
+    )
+    assert "LD_PRELOAD=/no/such.so" in done.stdout.splitlines()
+    assert "BATCHX_IMAGE_LD_PRELOAD" not in done.stdout
+
+
+def test_a_bind_is_a_link(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_text("here")
+    there = tmp_path / "a" / "b"
+    bind = f"{tmp_path}:{tmp_path}:ro,{tmp_path}/real:{there}:ro"
+    script = f"cat {there}/file"
+    for _ in range(2):  # the second finds the link
+        done = call(shell, "exec", f"--bind={bind}", "i.simg", "sh", "-c", script, cwd=tmp_path)
+        assert (done.stdout, done.stderr) == ("here", "")
+
+
+def test_a_bind_of_what_is_not_there_is_refused(shell: list[str], tmp_path: Path) -> None:
+    done = call(shell, "exec", "-B", "/no/such:/data", "i.simg", "true", cwd=tmp_path)
+    assert done.returncode == 255
+    assert done.stderr == ("batchx: --bind /no/such:/data: the job's container has no /no/such.\n")
+
+
+def test_pulling_leaves_a_file_of_that_name(shell: list[str], tmp_path: Path) -> None:
+    done = call(shell, "pull", "--name", "abc.simg", "docker://debian", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "abc.simg").exists()
+
+
+def test_other_commands_are_refused(shell: list[str], tmp_path: Path) -> None:
+    done = call(shell, "build", "x.sif", cwd=tmp_path)
+    assert done.returncode == 255
+    assert "its stand-in knows exec" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--a"], ("--a", "--deployment-method", "apptainer")),
+        (
+            ["--deployment-method", "conda", "--a"],
+            ("--deployment-method", "apptainer", "conda", "--a"),
+        ),
+    ],
+)
+def test_containers_join_the_ways_of_deployment(argv: list[str], expected: tuple[str, ...]) -> None:
+    assert deploy_in_image(argv) == expected
