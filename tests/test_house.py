@@ -18,6 +18,7 @@ ALLOWED = {
     "errors.py": set(),
     "plan": {"plan", "spec", "errors"},
     "images": {"images", "errors"},
+    "runtime": {"runtime", "errors", "version"},
     "storage": {"storage", "spec", "errors"},
     "job": {"job", "storage", "spec", "errors"},
     "batch": {"batch", "aws", "plan", "spec", "errors"},
