@@ -105,8 +105,8 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         budget = CallBudget(time.monotonic, time.sleep)
         gateway = BatchGateway(session.batch_client, budget)
         _check(gateway, store, session, root, run_id)
-        if session.is_embedded:
-            _warn_of_containers(workflow, executor.logger)
+        if not session.is_in_containers:
+            _warn_of_containers(workflow, executor.logger, session.runner_doubt)
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -193,12 +193,13 @@ def _check(
         raise BatchxError("\n".join(dict.fromkeys(problems)))
 
 
-def _warn_of_containers(workflow: Any, log: Log) -> None:
+def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
+    because = f" ({doubt})" if doubt else ""
     rules = sorted(rule.name for rule in workflow.rules if rule.container_img)
     if rules:
         log.warning(
-            "batchx: the embedded Batch runs jobs on this machine, without containers: the tools "
-            f"of {', '.join(rules)} are taken from your PATH, not from their images."
+            f"batchx: the embedded Batch runs jobs on this machine, without containers{because}: "
+            f"the tools of {', '.join(rules)} are taken from your PATH, not from their images."
         )
 
 

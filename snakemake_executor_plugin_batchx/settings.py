@@ -91,6 +91,13 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         "PATH",
         type=str,
     )
+    local_runner: str | None = _setting(
+        "What runs the jobs of --batchx-job-queue local: 'docker' (each in a container of its "
+        "rule's image), 'process' (with this machine's own tools), or 'auto', the default: docker "
+        "if a Docker engine is there and the job runtime can be built.",
+        "RUNNER",
+        type=str,
+    )
 
     def __post_init__(self) -> None:
         """Begin to note what parsing reads: these settings are made just before it."""
@@ -132,6 +139,7 @@ PATTERNS = (
         r"[\w./#-]{1,512}",
         "the name of a CloudWatch log group (letters, digits and _ - / . #, at most 512)",
     ),
+    Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )
 

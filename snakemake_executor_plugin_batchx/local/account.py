@@ -41,7 +41,9 @@ TRUST = {
 }
 
 
-def furnish_account(endpoint_url: str, identity: Identity, credentials: Credentials) -> EmbeddedAws:
+def furnish_account(
+    endpoint_url: str, identity: Identity, credentials: Credentials, runner: str
+) -> EmbeddedAws:
     """Creates what a fresh account holds, through its own API, and describes it.
 
     The process that serves it is taken to be this one.
@@ -78,6 +80,7 @@ def furnish_account(endpoint_url: str, identity: Identity, credentials: Credenti
         job_role_arn=roles[0],
         execution_role_arn=roles[1],
         pid=os.getpid(),
+        runner=runner,
     )
 
 

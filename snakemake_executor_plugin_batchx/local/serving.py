@@ -11,11 +11,19 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.local.account import furnish_account
 from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
+from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.http_server import open_listener, open_server
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.launch import (
+    DOCKER,
+    PROCESS,
+    EmbeddedAws,
+    RegistryAccess,
+    RuntimeTrees,
+)
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
+from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.process_environment import (
     Surroundings,
@@ -23,6 +31,7 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     remove_scratch,
 )
 from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
+from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
 from snakemake_executor_plugin_batchx.local.server import (
     CREDENTIALS_PATH,
     EmbeddedAwsApplication,
@@ -55,7 +64,13 @@ def make_surroundings(url: str, region: str, shared_folder: Path) -> Surrounding
 
 @contextmanager
 def serve_embedded_aws(
-    capacity: Capacity, identity: Identity, *, grace_seconds: float = STOP_GRACE_SECONDS
+    capacity: Capacity,
+    identity: Identity,
+    *,
+    grace_seconds: float = STOP_GRACE_SECONDS,
+    runner: str = PROCESS,
+    runtime: RuntimeTrees | None = None,
+    registry: RegistryAccess | None = None,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
 
@@ -63,6 +78,9 @@ def serve_embedded_aws(
         capacity: what all jobs may use together.
         identity: account and region.
         grace_seconds: between a job's SIGTERM and its SIGKILL.
+        runner: what runs jobs, ``process`` or ``docker``.
+        runtime: what the Docker runner mounts at /batchx; None where images hold it.
+        registry: what ECR hands tokens out for; None without one.
     """
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
@@ -72,13 +90,17 @@ def serve_embedded_aws(
         around = make_surroundings(url, identity.region, shared)
         logs = MotoLogSink(identity.account_id, identity.region)
         batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
-        engine = Engine(
-            batch,
-            lambda events: ProcessRunner(events, logs, around, grace_seconds=grace_seconds),
-        )
+        ecr = EmbeddedEcr(identity, registry)
+
+        def make_runner(events: RunnerEvents) -> Runner:
+            if runner == DOCKER:
+                return _open_docker_runner(events, logs, around, runtime, ecr, grace_seconds)
+            return ProcessRunner(events, logs, around, grace_seconds=grace_seconds)
+
+        engine = Engine(batch, make_runner)
         undo.callback(engine.close)
         credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        application = EmbeddedAwsApplication(engine, identity.region, credentials)
+        application = EmbeddedAwsApplication(engine, identity.region, credentials, ecr)
         server = open_server(listener, application)
         undo.callback(server.server_close)
         serving = threading.Thread(
@@ -86,7 +108,40 @@ def serve_embedded_aws(
         )
         serving.start()
         undo.callback(server.shutdown)
-        aws = furnish_account(url, identity, credentials)
+        aws = furnish_account(url, identity, credentials, runner)
         # What users count are their own calls.
         application.calls.clear()
         yield aws
+
+
+def _open_docker_runner(
+    events: RunnerEvents,
+    logs: LogSink,
+    around: Surroundings,
+    runtime: RuntimeTrees | None,
+    ecr: EmbeddedEcr,
+    grace_seconds: float,
+) -> Runner:
+    # Imported here: processes need no docker library.
+    from snakemake_executor_plugin_batchx.local.docker_containers import (  # noqa: PLC0415
+        ContainerWorld,
+    )
+    from snakemake_executor_plugin_batchx.local.docker_engine import open_engine  # noqa: PLC0415
+    from snakemake_executor_plugin_batchx.local.docker_orphans import (  # noqa: PLC0415
+        make_server_label,
+        sweep_orphans,
+    )
+    from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
+        DockerRunner,
+    )
+
+    # Users of images are not ours: all may write there, as in /tmp.
+    Path(around.shared_folder).chmod(0o1777)
+    engine = open_engine()
+    sweep_orphans(engine)
+    world = ContainerWorld(around, runtime, make_server_label())
+    return DockerRunner(
+        *(events, logs, world, engine),
+        find_credentials=ecr.find_credentials,
+        grace_seconds=grace_seconds,
+    )

@@ -9,6 +9,7 @@ from batch_world import World
 from strict_client import GRACE_SECONDS, make_client
 
 from snakemake_executor_plugin_batchx.local.launch import (
+    PROCESS,
     EmbeddedAws,
     make_command,
     read_announcement,
@@ -26,7 +27,7 @@ def world() -> World:
 def strict_aws() -> Iterator[EmbeddedAws]:
     """An embedded AWS of known size whose jobs have little time between SIGTERM and SIGKILL."""
     command = [
-        *make_command(vcpus=4, memory_mib=4000),
+        *make_command(vcpus=4, memory_mib=4000, runner=PROCESS),
         *("--grace-seconds", str(GRACE_SECONDS)),
     ]
     with tempfile.TemporaryFile() as errors:
