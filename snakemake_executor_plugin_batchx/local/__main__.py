@@ -41,6 +41,16 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         default=STOP_GRACE_SECONDS,
         help="between a job's SIGTERM and its SIGKILL (default: AWS's 30)",
     )
+    _add_runner_options(parser)
+    parser.add_argument(
+        "--stay", action="store_true", help="serve until a signal, also when stdin has ended"
+    )
+    options = parser.parse_args(arguments)
+    _check_pairs(parser, options)
+    return options
+
+
+def _add_runner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runner", choices=RUNNERS, default=PROCESS, help="what runs jobs (default: %(default)s)"
     )
@@ -56,10 +66,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--ecr-password-file", metavar="FILE", help="holds the password of its user AWS"
     )
-    parser.add_argument(
-        "--stay", action="store_true", help="serve until a signal, also when stdin has ended"
-    )
-    options = parser.parse_args(arguments)
+
+
+def _check_pairs(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Ends the program where half of a pair of options is missing."""
     for one, other in (
         ("runtime_base", "runtime_own"),
         ("ecr_registry", "ecr_password_file"),
@@ -67,7 +77,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         if (getattr(options, one) is None) != (getattr(options, other) is None):
             names = (f"--{each.replace('_', '-')}" for each in (one, other))
             parser.error(" and ".join(names) + " go together")
-    return options
 
 
 def main(arguments: list[str]) -> int:

@@ -18,6 +18,11 @@ from snakemake_executor_plugin_batchx.local.docker_deaths import DeathWatch
 from snakemake_executor_plugin_batchx.local.docker_engine import (
     DaemonError,
     DockerEngine,
+    open_engine,
+)
+from snakemake_executor_plugin_batchx.local.docker_orphans import (
+    make_server_label,
+    sweep_orphans,
 )
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.docker_task import (
@@ -26,9 +31,11 @@ from snakemake_executor_plugin_batchx.local.docker_task import (
     TaskContainer,
 )
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
+from snakemake_executor_plugin_batchx.local.launch import RuntimeTrees
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
+from snakemake_executor_plugin_batchx.local.process_environment import Surroundings
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
 from snakemake_executor_plugin_batchx.local.workers import Workers
 
@@ -166,3 +173,26 @@ class DockerRunner:
 
     def _list_own(self, list_labelled: Callable[[str], dict[str, str]]) -> list[str]:
         return [key for key, label in list_labelled(LABEL).items() if label == self._server]
+
+
+def open_docker_runner(
+    events: RunnerEvents,
+    logs: LogSink,
+    around: Surroundings,
+    runtime: RuntimeTrees | None,
+    *,
+    find_credentials: Callable[[str], PullCredentials | None],
+    grace_seconds: float,
+) -> DockerRunner:
+    """A runner on this machine's engine, which is rid of what dead servers left there.
+
+    Raises:
+        DaemonError: no engine answers.
+    """
+    engine = open_engine()
+    sweep_orphans(engine)
+    return DockerRunner(
+        *(events, logs, ContainerWorld(around, runtime, make_server_label()), engine),
+        find_credentials=find_credentials,
+        grace_seconds=grace_seconds,
+    )

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.account import furnish_account
 from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
+from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
 from snakemake_executor_plugin_batchx.local.engine import Engine
-from snakemake_executor_plugin_batchx.local.http_server import open_listener, open_server
+from snakemake_executor_plugin_batchx.local.http_server import (
+    WsgiApplication,
+    open_listener,
+    open_server,
+)
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import (
-    DOCKER,
     PROCESS,
     EmbeddedAws,
     RegistryAccess,
@@ -62,6 +68,35 @@ def make_surroundings(url: str, region: str, shared_folder: Path) -> Surrounding
     )
 
 
+@dataclass(frozen=True)
+class RunnerPlan:
+    """What runs the jobs (``process`` or ``docker``) and what they find around them."""
+
+    runner: str
+    runtime: RuntimeTrees | None
+    around: Surroundings
+    find_credentials: Callable[[str], PullCredentials | None]
+    grace_seconds: float
+
+
+def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
+    """The runner that a plan names."""
+    if plan.runner == PROCESS:
+        return ProcessRunner(events, logs, plan.around, grace_seconds=plan.grace_seconds)
+    # Imported here: processes need no Docker.
+    from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
+        open_docker_runner,
+    )
+
+    # Users of images are not ours: all may write there, as in /tmp.
+    Path(plan.around.shared_folder).chmod(0o1777)
+    return open_docker_runner(
+        *(events, logs, plan.around, plan.runtime),
+        find_credentials=plan.find_credentials,
+        grace_seconds=plan.grace_seconds,
+    )
+
+
 @contextmanager
 def serve_embedded_aws(
     capacity: Capacity,
@@ -91,57 +126,28 @@ def serve_embedded_aws(
         logs = MotoLogSink(identity.account_id, identity.region)
         batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
         ecr = EmbeddedEcr(identity, registry)
-
-        def make_runner(events: RunnerEvents) -> Runner:
-            if runner == DOCKER:
-                return _open_docker_runner(events, logs, around, runtime, ecr, grace_seconds)
-            return ProcessRunner(events, logs, around, grace_seconds=grace_seconds)
-
-        engine = Engine(batch, make_runner)
+        plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, grace_seconds)
+        engine = Engine(batch, lambda events: open_runner(plan, events, logs))
         undo.callback(engine.close)
         credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         application = EmbeddedAwsApplication(engine, identity.region, credentials, ecr)
-        server = open_server(listener, application)
-        undo.callback(server.server_close)
-        serving = threading.Thread(
-            target=server.serve_forever, args=(POLL_SECONDS,), name="batchx-http", daemon=True
-        )
-        serving.start()
-        undo.callback(server.shutdown)
+        undo.enter_context(_serve(listener, application))
         aws = furnish_account(url, identity, credentials, runner)
         # What users count are their own calls.
         application.calls.clear()
         yield aws
 
 
-def _open_docker_runner(
-    events: RunnerEvents,
-    logs: LogSink,
-    around: Surroundings,
-    runtime: RuntimeTrees | None,
-    ecr: EmbeddedEcr,
-    grace_seconds: float,
-) -> Runner:
-    # Imported here: processes need no docker library.
-    from snakemake_executor_plugin_batchx.local.docker_containers import (  # noqa: PLC0415
-        ContainerWorld,
+@contextmanager
+def _serve(listener: socket.socket, application: WsgiApplication) -> Iterator[None]:
+    """Serves from a thread for as long as the context lasts."""
+    server = open_server(listener, application)
+    serving = threading.Thread(
+        target=server.serve_forever, args=(POLL_SECONDS,), name="batchx-http", daemon=True
     )
-    from snakemake_executor_plugin_batchx.local.docker_engine import open_engine  # noqa: PLC0415
-    from snakemake_executor_plugin_batchx.local.docker_orphans import (  # noqa: PLC0415
-        make_server_label,
-        sweep_orphans,
-    )
-    from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
-        DockerRunner,
-    )
-
-    # Users of images are not ours: all may write there, as in /tmp.
-    Path(around.shared_folder).chmod(0o1777)
-    engine = open_engine()
-    sweep_orphans(engine)
-    world = ContainerWorld(around, runtime, make_server_label())
-    return DockerRunner(
-        *(events, logs, world, engine),
-        find_credentials=ecr.find_credentials,
-        grace_seconds=grace_seconds,
-    )
+    serving.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
