@@ -37,11 +37,12 @@ KILL_ROUNDS = 10
 # How long the output of a session that was killed may take to end.
 DRAIN_SECONDS = 1.0
 
-NO_EXECUTABLE = (
+CANNOT_EXECUTE = (
     DAEMON + "failed to create task for container: failed to create shim task: OCI runtime create "
-    "failed: runc create failed: unable to start container process: exec: "
-    '"{name}": executable file not found in $PATH: unknown'
+    'failed: runc create failed: unable to start container process: exec: "{name}": {why}: unknown'
 )
+NOT_IN_PATH = "executable file not found in $PATH"
+NO_FILE = "stat {name}: no such file or directory"
 NO_COMMAND = (
     "CannotCreateContainerError: Error response from daemon: No command specified (the process "
     "runner has no image whose CMD could be run)"
@@ -165,7 +166,9 @@ class ContainerProcess:
         environment = make_process_environment(task, self.order, around, folders)
         command = find_command(self.order, environment["PATH"], folders["work"])
         if command is None:
-            return NO_EXECUTABLE.format(name=self.order.command[0])
+            name = self.order.command[0]
+            why = NO_FILE.format(name=name) if "/" in name else NOT_IN_PATH
+            return CANNOT_EXECUTE.format(name=name, why=why)
         reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(

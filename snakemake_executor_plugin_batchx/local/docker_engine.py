@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -131,10 +131,8 @@ class DockerEngine:
         config = found.get("Config") or {}
         return ImageFacts(found["Id"], config.get("StopSignal") or "")
 
-    def pull(
-        self, image: str, credentials: PullCredentials | None, is_cancelled: Callable[[], bool]
-    ) -> None:
-        """Pulls an image, or gives up soon after ``is_cancelled`` becomes true.
+    def pull(self, image: str, credentials: PullCredentials | None) -> None:
+        """Pulls an image; returns when it is here.
 
         Without credentials those of the user's ``docker login`` are used, if there are any.
         """
@@ -146,8 +144,6 @@ class DockerEngine:
             for line in progress:
                 if "error" in line:
                     raise DaemonError(line.get("errorDetail", {}).get("message") or line["error"])
-                if is_cancelled():
-                    return
 
     def create(self, body: JsonObject, name: str) -> str:
         """Creates a container of ``POST /containers/create``'s body; returns its id."""

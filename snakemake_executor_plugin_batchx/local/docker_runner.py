@@ -20,6 +20,7 @@ from snakemake_executor_plugin_batchx.local.docker_engine import (
     DockerEngine,
     open_engine,
 )
+from snakemake_executor_plugin_batchx.local.docker_images import ImageSupply
 from snakemake_executor_plugin_batchx.local.docker_orphans import (
     make_server_label,
     sweep_orphans,
@@ -72,8 +73,9 @@ class DockerRunner:
         self._server = world.server
         self._starts = Workers(STARTERS, "batchx-start")
         self._ends = Workers(ENDERS, "batchx-end")
+        self._images = ImageSupply(engine, find_credentials)
         self._ports = DockerPorts(
-            *(engine, events, logs, world, find_credentials, self._starts, self._ends),
+            *(engine, events, logs, world, self._images, self._starts, self._ends),
             grace_seconds=grace_seconds,
         )
         # Both belong to the loop's thread.
@@ -159,6 +161,7 @@ class DockerRunner:
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+        await self._images.close()
 
     def _remove_all(self) -> None:
         """Removes whatever has this server's label, whether a task knew it or not."""

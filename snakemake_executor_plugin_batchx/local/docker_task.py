@@ -25,8 +25,8 @@ from snakemake_executor_plugin_batchx.local.docker_engine import (
     DaemonError,
     DockerEngine,
 )
+from snakemake_executor_plugin_batchx.local.docker_images import ImageSupply
 from snakemake_executor_plugin_batchx.local.docker_output import ContainerOutput
-from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink, provide_group
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
@@ -38,8 +38,6 @@ T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 """How long the output of a container that ended may take to arrive."""
 
-BARE_ID = "sha256:"
-
 
 class ContainerRefusedError(Exception):
     """A container cannot start; the text is ECS's reason, empty where somebody stopped the task."""
@@ -49,14 +47,14 @@ class ContainerRefusedError(Exception):
 class DockerPorts:
     """What the tasks of a runner work through.
 
-    ``starts`` may be busy with pulls; ``ends`` must not be. ``find_credentials`` are for an image.
+    Ends do not wait for starts: they have workers of their own.
     """
 
     engine: DockerEngine
     events: RunnerEvents
     logs: LogSink
     world: ContainerWorld
-    find_credentials: Callable[[str], PullCredentials | None]
+    images: ImageSupply
     starts: Workers
     ends: Workers
     grace_seconds: float
@@ -206,18 +204,19 @@ class DockerTask:
             self._send_signal(container, container.stop_signal)
 
     async def _provide_image(self, container: TaskContainer) -> None:
-        """Pulls the image unless it is here."""
-        engine, image = self._ports.engine, container.order.image
-        find = partial(engine.find_image, image)
-        facts = await self._call(find, messages.CANNOT_PULL)
-        if facts is None and not image.startswith(BARE_ID):
-            credentials = self._ports.find_credentials(image)
-            pull = partial(engine.pull, image, credentials, self._over.is_set)
-            await self._call(pull, messages.CANNOT_PULL)
-            facts = await self._call(find, messages.CANNOT_PULL)
-        if facts is None:
-            said = f"Error response from daemon: No such image: {image}"
-            raise ContainerRefusedError(messages.CANNOT_PULL.format(said=said))
+        """Waits for the image, unless the task is over before it comes."""
+        supply = asyncio.create_task(self._ports.images.provide(container.order.image))
+        is_over = asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait({supply, is_over}, return_when=asyncio.FIRST_COMPLETED)
+            if not supply.done():
+                raise ContainerRefusedError
+            facts = supply.result()
+        except DaemonError as error:
+            raise ContainerRefusedError(messages.CANNOT_PULL.format(said=error)) from error
+        finally:
+            supply.cancel()
+            is_over.cancel()
         container.stop_signal = facts.stop_signal or container.stop_signal
 
     def _refuse_efs(self) -> None:
