@@ -20,7 +20,12 @@ from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.conductor import Conductor
-from snakemake_executor_plugin_batchx.delivery import Delivery, open_delivery, provide_all
+from snakemake_executor_plugin_batchx.delivery import (
+    Delivery,
+    choose_runtime,
+    open_delivery,
+    provide_all,
+)
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
@@ -106,7 +111,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
-        session = open_session(settings, stack)
+        session = open_session(settings, stack, choose_runtime(settings, executor.logger.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         store = S3Gateway(session.s3_client, root.bucket)
         budget = CallBudget(time.monotonic, time.sleep)
@@ -116,7 +121,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             queue, list_root_problems(store, root.get_probe_key(run_id), _make_note(run_id))
         )
         if queue.local_runner == "process":
-            _warn_of_containers(workflow, executor.logger)
+            _warn_of_containers(workflow, executor.logger, session.runner_doubt)
         delivery = open_delivery(settings, queue, session, gateway, executor.logger.info)
         provide_all(delivery.images, list_containers(workflow))
         context = RunContext(
@@ -206,12 +211,13 @@ def _refuse_problems(queue: QueueReport, others: list[str]) -> None:
         raise BatchxError("\n".join(dict.fromkeys(problems)))
 
 
-def _warn_of_containers(workflow: Any, log: Log) -> None:
+def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
+    because = f" ({doubt})" if doubt else ""
     rules = sorted(rule.name for rule in workflow.rules if rule.container_img)
     if rules:
         log.warning(
-            "batchx: the embedded Batch runs jobs on this machine, without containers: the tools "
-            f"of {', '.join(rules)} are taken from your PATH, not from their images."
+            f"batchx: the embedded Batch runs jobs on this machine, without containers{because}: "
+            f"the tools of {', '.join(rules)} are taken from your PATH, not from their images."
         )
 
 

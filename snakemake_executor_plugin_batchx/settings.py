@@ -91,6 +91,13 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         "PATH",
         type=str,
     )
+    local_runner: str | None = _setting(
+        "What runs the jobs of --batchx-job-queue local: 'docker' (each in a container of its "
+        "rule's image), 'process' (with this machine's own tools), or 'auto', the default: docker "
+        "if a Docker engine is there and the job runtime can be built.",
+        "RUNNER",
+        type=str,
+    )
 
     runtime: str | None = _setting(
         "How batchx's own Python and Snakemake reach the containers. 'layer': each image gets them "
@@ -164,6 +171,7 @@ PATTERNS = (
         "the beginning of an ECR repository's name: lower-case letters and digits, with . _ - / "
         "between them",
     ),
+    Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )
 

@@ -1,177 +1,72 @@
-"""Images for tests, made on this machine from Debian's packages: no registry is asked.
+"""Images for tests, made of this machine's own busybox: no registry is asked."""
 
-Each is a root filesystem given to `docker import`, with a marker in it by which a tool can prove
-where it runs. They stay in the engine, under a tag that tells their recipe.
-"""
+from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
-import inspect
+import io
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+import tarfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tools import need_docker, need_program
 
-MARKER = "etc/batchx-image"
-APPLETS = "cat chmod cp cut echo env grep head id ln ls mkdir mv rm sed sh sleep sort tr true wc"
-
-HOSTILE_LIBRARIES = ("libc.so.6", "libz.so.1", "libffi.so.8", "libcrypto.so.3", "libstdc++.so.6")
-
-PRELOADED = """
-#include <stdlib.h>
-__attribute__((constructor)) static void leave_mark(void) { setenv("PRELOADED", "yes", 1); }
-"""
-
-SAY_HELLO = """
-#include <stdio.h>
-int main(void) { puts("musl says hello"); return 0; }
-"""
+BUSYBOX = "busybox"
+USERS = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How an image is made: what fills its root, and the changes to its configuration."""
+class Image:
+    """An image of the local engine, by tag and by id (``sha256:…``)."""
 
-    fill: Callable[[Path], None]
-    changes: tuple[str, ...] = ()
-
-    def make_tag(self, name: str) -> str:
-        source = inspect.getsource(inspect.getmodule(self.fill) or self.fill)
-        return hashlib.sha256(f"{name}{source}".encode()).hexdigest()[:12]
+    tag: str
+    identifier: str
 
 
-def fill_busybox(root: Path) -> None:
-    for folder in ("bin", "etc", "tmp"):
-        (root / folder).mkdir()
-    (root / "tmp").chmod(0o1777)
-    shutil.copy(shutil.which("busybox") or "", root / "bin" / "busybox")
-    for applet in APPLETS.split():
-        (root / "bin" / applet).symlink_to("busybox")
+def make_root(files: Mapping[str, str]) -> bytes:
+    """A tar file of a root folder with busybox, its applets, two users and ``files``."""
+    binary = Path(shutil.which(BUSYBOX) or "").read_bytes()
+    listed = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as root:
+        for folder, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777)):
+            _add(root, folder, tarfile.DIRTYPE, mode)
+        _add(root, "bin/busybox", tarfile.REGTYPE, 0o755, binary)
+        for applet in listed.stdout.split():
+            if applet != BUSYBOX:
+                _add(root, f"bin/{applet}", tarfile.SYMTYPE, 0o777, link=BUSYBOX)
+        for name, text in {"etc/passwd": USERS, **files}.items():
+            _add(root, name, tarfile.REGTYPE, 0o644, text.encode())
+    return stream.getvalue()
 
 
-def fill_musl(root: Path) -> None:
-    """A root whose one tool needs musl's loader, as Alpine's have."""
-    fill_busybox(root)
-    (root / "lib").mkdir()
-    loader = next(Path("/lib").glob("ld-musl-*.so.1"))
-    shutil.copy(os.path.realpath(loader), root / "lib" / loader.name)
-    compile_c("musl-gcc", SAY_HELLO, root / "bin" / "say-hello")
+def _add(
+    root: tarfile.TarFile, name: str, kind: bytes, mode: int, content: bytes = b"", link: str = ""
+) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.linkname, member.size = kind, mode, link, len(content)
+    root.addfile(member, io.BytesIO(content))
 
 
-def fill_hostile(root: Path) -> None:
-    """A Debian whose variables point all programs to libraries that break a foreign Python."""
-    fill_from("python39", root)
-    hostile = root / "hostile"
-    hostile.mkdir()
-    for name in HOSTILE_LIBRARIES:
-        (hostile / name).write_text("no library at all")
-    for name in ("json", "os", "encodings"):
-        (hostile / f"{name}.py").write_text("raise SystemExit('the image got in')\n")
-    compile_c("gcc", PRELOADED, root / "preloaded.so", "-shared", "-fPIC")
+@contextmanager
+def import_busybox(
+    *, files: Mapping[str, str] | None = None, changes: Sequence[str] = ()
+) -> Iterator[Image]:
+    """An image with busybox and ``files``; ``changes`` are Dockerfile lines such as ``USER 1000``.
 
-
-def fill_debian(suite: str, *packages: str) -> Callable[[Path], None]:
-    def fill(root: Path) -> None:
-        options = ["--variant=minbase"]
-        if packages:
-            options.append(f"--include={','.join(packages)}")
-        run("debootstrap", *options, suite, str(root), "http://deb.debian.org/debian")
-        for cache in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc"):
-            shutil.rmtree(root / cache, ignore_errors=True)
-        (root / "var/cache/apt/archives").mkdir()
-
-    return fill
-
-
-def fill_from(name: str, root: Path) -> None:
-    """Fill a root with what another image holds."""
-    made = run("docker", "create", provide_image(name), "true").strip()
-    try:
-        with subprocess.Popen(["docker", "export", made], stdout=subprocess.PIPE) as export:
-            subprocess.run(["tar", "-C", str(root), "-x"], stdin=export.stdout, check=True)
-    finally:
-        run("docker", "rm", made)
-
-
-def compile_c(compiler: str, source: str, path: Path, *options: str) -> None:
-    command = [compiler, "-x", "c", "-", "-O1", *options, "-o", str(path)]
-    subprocess.run(command, input=source.encode(), check=True)
-
-
-RECIPES = {
-    "busybox": Recipe(fill_busybox),
-    "musl": Recipe(fill_musl),
-    "entrypoint": Recipe(
-        fill_busybox, ('ENTRYPOINT ["/bin/echo", "the entrypoint got in"]', 'CMD ["and the cmd"]')
-    ),
-    "user": Recipe(fill_busybox, ("USER 1000:1000", "WORKDIR /etc")),
-    "python39": Recipe(fill_debian("bullseye", "python3")),
-    "python313": Recipe(fill_debian("trixie", "python3")),
-    "r": Recipe(fill_debian("bookworm", "python3", "r-base-core")),
-    "hostile": Recipe(
-        fill_hostile,
-        (
-            "ENV PYTHONHOME=/hostile PYTHONPATH=/hostile LD_LIBRARY_PATH=/hostile",
-            "ENV LD_PRELOAD=/preloaded.so LANG=xx_YY.ISO-8859-1 PYTHONSTARTUP=/hostile/os.py",
-        ),
-    ),
-}
-
-
-def run(*command: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]} {done.stderr}"
-    return done.stdout
-
-
-def has_image(name: str) -> bool:
-    command = ["docker", "image", "inspect", name]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0
-
-
-@contextlib.contextmanager
-def hold_lock(name: str) -> Iterator[None]:
-    """Keep the other test processes from making the same image meanwhile."""
-    path = Path(tempfile.gettempdir(), f"batchx-test-{name}.lock")
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def provide_image(name: str) -> str:
-    """Return the name of an image in the engine; made if it is not there."""
-    recipe = RECIPES[name]
-    image = f"batchx-test/{name}:{recipe.make_tag(name)}"
-    with hold_lock(name):
-        if not has_image(image):
-            with tempfile.TemporaryDirectory(prefix="batchx-root-") as folder:
-                root = Path(folder, "root")
-                root.mkdir()
-                recipe.fill(root)
-                (root / MARKER).write_text(f"{name}\n")
-                import_root(root, image, recipe.changes)
-    return image
-
-
-def import_root(root: Path, image: str, changes: tuple[str, ...] = ()) -> None:
+    Its tag is its own; it is removed afterwards.
+    """
+    need_docker()
+    need_program(BUSYBOX)
+    tag = f"batchx-test-{os.getpid()}:{uuid.uuid4().hex[:8]}"
     options = [part for change in changes for part in ("--change", change)]
-    with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as tar:
-        command = ["docker", "import", *options, "-", image]
-        subprocess.run(command, stdin=tar.stdout, check=True, capture_output=True)
-    assert tar.returncode == 0
-
-
-def require_docker() -> None:
-    """Skip a test without a Docker engine, or fail it where one is demanded."""
-    found = shutil.which("docker")
-    if found and not subprocess.run(["docker", "info"], check=False, capture_output=True).returncode:
-        return
-    if os.environ.get("BATCHX_REQUIRE_TOOLS"):
-        pytest.fail("no Docker engine can be reached")
-    pytest.skip("no Docker engine can be reached")
+    command = ["docker", "import", *options, "-", tag]
+    done = subprocess.run(command, input=make_root(files or {}), capture_output=True, check=True)
+    try:
+        yield Image(tag, done.stdout.decode().strip())
+    finally:
+        subprocess.run(["docker", "rmi", "--force", tag], capture_output=True, check=False)

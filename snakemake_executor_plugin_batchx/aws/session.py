@@ -5,6 +5,7 @@ The only module that opens the embedded AWS, so that nothing else knows which of
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,12 @@ from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
+from snakemake_executor_plugin_batchx.local.launch import (
+    EmbeddedAws,
+    RuntimeTrees,
+    launch_embedded_aws,
+)
+from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG as S3_CONFIG
 
@@ -42,7 +48,10 @@ _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 
 @dataclass(frozen=True)
 class AwsSession:
-    """Clients for one run, and what the embedded AWS stands in for where it is used."""
+    """Clients for one run, and what the embedded AWS stands in for where it is used.
+
+    `runner_doubt` says why jobs are processes of this machine, unless that was asked for.
+    """
 
     region: str
     batch_client: Any
@@ -51,15 +60,22 @@ class AwsSession:
     s3_root: str | None
     job_role: str | None
     is_embedded: bool
+    runner_doubt: str = ""
 
 
-def open_session(settings: ExecutorSettings, stack: ExitStack) -> AwsSession:
+def open_session(
+    settings: ExecutorSettings,
+    stack: ExitStack,
+    provide_runtime: Callable[[], RuntimeTrees] | None = None,
+) -> AwsSession:
     """Open access to AWS as the settings say; what it started ends with `stack`.
 
-    Raises BatchxError without credentials or region, or where the profile is unknown.
+    `provide_runtime` builds or finds the job runtime that the embedded AWS mounts into containers;
+    None where images hold it. Raises BatchxError without credentials or region, where the profile
+    is unknown, or where the runner asked for cannot be had.
     """
     if settings.job_queue == LOCAL_QUEUE:
-        return _open_embedded(settings, stack.enter_context(launch_embedded_aws()))
+        return _open_embedded(settings, stack, provide_runtime)
     try:
         session = boto3.Session(profile_name=settings.profile)
     except botocore.exceptions.ProfileNotFound as error:
@@ -106,7 +122,21 @@ def choose_region(settings: ExecutorSettings, found: str | None) -> str:
     return region
 
 
-def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSession:
+def _open_embedded(
+    settings: ExecutorSettings,
+    stack: ExitStack,
+    provide_runtime: Callable[[], RuntimeTrees] | None,
+) -> AwsSession:
+    choice = choose_runner(settings.local_runner or AUTO, provide_runtime)
+    embedded = stack.enter_context(
+        launch_embedded_aws(runner=choice.runner, runtime=choice.runtime)
+    )
+    return _make_embedded_session(settings, embedded, choice.doubt)
+
+
+def _make_embedded_session(
+    settings: ExecutorSettings, embedded: EmbeddedAws, runner_doubt: str
+) -> AwsSession:
     session = boto3.Session(
         # Of its own: the user's profile and config files are about another AWS.
         botocore_session=botocore.session.Session(session_vars=NO_USER_CONFIG),
@@ -126,4 +156,5 @@ def _open_embedded(settings: ExecutorSettings, embedded: EmbeddedAws) -> AwsSess
         s3_root=f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,
         is_embedded=True,
+        runner_doubt=runner_doubt,
     )

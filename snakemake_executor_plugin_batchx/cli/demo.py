@@ -21,7 +21,11 @@ PICTURE = Path("results", "outbreak.svg")
 TABLES = (Path("results", "clock.tsv"), Path("results", "regions.tsv"))
 UNCOPIED = shutil.ignore_patterns("results", "logs", "benchmarks", ".snakemake", ".gitignore")
 
-SNAKEMAKE_ARGUMENTS = ("--executor", "batchx", "--batchx-job-queue", "local", "--jobs", "4")
+SNAKEMAKE_ARGUMENTS = (
+    *("--executor", "batchx", "--batchx-job-queue", "local"),
+    # Its rules need this Python alone, and no images.
+    *("--batchx-local-runner", "process", "--jobs", "4"),
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

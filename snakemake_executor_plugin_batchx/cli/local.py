@@ -17,12 +17,15 @@ from urllib.parse import urlsplit
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.launch import (
+    DOCKER,
+    PROCESS,
     EmbeddedAws,
     make_command,
     make_environment,
     read_announcement,
     start_process,
 )
+from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
 
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -36,12 +39,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "local",
         help="keep an embedded AWS (Batch, S3, logs) standing on this machine",
         description="Keep an embedded AWS standing on this machine: Batch with jobs that really "
-        "run, as processes, and S3, ECR, CloudWatch Logs, IAM and STS beside it.",
+        "run, in Docker or as processes, and S3, ECR, CloudWatch Logs, IAM and STS beside it.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     up = actions.add_parser("up", help="start it, unless it runs")
     up.add_argument("--vcpus", type=float, help="for all jobs together (default: the machine's)")
     up.add_argument("--memory-mib", type=int, help="likewise, in MiB (default: the machine's)")
+    up.add_argument(
+        "--runner",
+        choices=(AUTO, PROCESS, DOCKER),
+        default=AUTO,
+        help="what runs jobs: docker, each in a container of its image; process, with this "
+        "machine's own tools; auto, docker where it can be (default)",
+    )
     up.set_defaults(run=run_up)
     actions.add_parser("env", help=HELP_ENV).set_defaults(run=run_env)
     actions.add_parser("down", help="end it and its jobs").set_defaults(run=run_down)
@@ -62,11 +72,21 @@ def run_up(args: argparse.Namespace) -> int:
         print(f"The embedded AWS is up already, at {running.endpoint_url}.")
         return 0
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    command = [*make_command(vcpus=args.vcpus, memory_mib=args.memory_mib), "--stay"]
+    choice = choose_runner(args.runner, None)
+    command = make_command(
+        vcpus=args.vcpus,
+        memory_mib=args.memory_mib,
+        runner=choice.runner,
+        runtime=choice.runtime,
+    )
     with state_file.with_suffix(".log").open("w+b") as log:
-        process = start_process(command, os.environ, stdin=subprocess.DEVNULL, errors=log)
+        process = start_process(
+            [*command, "--stay"], os.environ, stdin=subprocess.DEVNULL, errors=log
+        )
         aws = read_announcement(process, log)
     write_state(state_file, aws)
+    if choice.doubt:
+        print(f"Its jobs run as processes of this machine, not in Docker: {choice.doubt}.")
     print(f'The embedded AWS is up, at {aws.endpoint_url}. Use it: eval "$(batchx local env)"')
     return 0
 

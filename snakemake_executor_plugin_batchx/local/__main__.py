@@ -15,6 +15,12 @@ import signal
 import sys
 
 from snakemake_executor_plugin_batchx.local.identity import Identity
+from snakemake_executor_plugin_batchx.local.launch import (
+    PROCESS,
+    RUNNERS,
+    RegistryAccess,
+    RuntimeTrees,
+)
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.serving import read_host_capacity, serve_embedded_aws
@@ -35,10 +41,42 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         default=STOP_GRACE_SECONDS,
         help="between a job's SIGTERM and its SIGKILL (default: AWS's 30)",
     )
+    _add_runner_options(parser)
     parser.add_argument(
         "--stay", action="store_true", help="serve until a signal, also when stdin has ended"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    _check_pairs(parser, options)
+    return options
+
+
+def _add_runner_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runner", choices=RUNNERS, default=PROCESS, help="what runs jobs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runtime-base", metavar="DIR", help="docker: the job runtime, mounted at /batchx"
+    )
+    parser.add_argument(
+        "--runtime-own", metavar="DIR", help="docker: its part mounted at /batchx/plugin"
+    )
+    parser.add_argument(
+        "--ecr-registry", metavar="HOST:PORT", help="the registry that stands for ECR"
+    )
+    parser.add_argument(
+        "--ecr-password-file", metavar="FILE", help="holds the password of its user AWS"
+    )
+
+
+def _check_pairs(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Ends the program where half of a pair of options is missing."""
+    for one, other in (
+        ("runtime_base", "runtime_own"),
+        ("ecr_registry", "ecr_password_file"),
+    ):
+        if (getattr(options, one) is None) != (getattr(options, other) is None):
+            names = (f"--{each.replace('_', '-')}" for each in (one, other))
+            parser.error(" and ".join(names) + " go together")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +85,19 @@ def main(arguments: list[str]) -> int:
     signalled = _catch_signals()
     capacity = Capacity(options.vcpus, options.memory_mib)
     identity = Identity(region=options.region)
-    with serve_embedded_aws(capacity, identity, grace_seconds=options.grace_seconds) as aws:
+    runtime = registry = None
+    if options.runtime_base is not None:
+        runtime = RuntimeTrees(options.runtime_base, options.runtime_own)
+    if options.ecr_registry is not None:
+        registry = RegistryAccess(options.ecr_registry, options.ecr_password_file)
+    with serve_embedded_aws(
+        capacity,
+        identity,
+        grace_seconds=options.grace_seconds,
+        runner=options.runner,
+        runtime=runtime,
+        registry=registry,
+    ) as aws:
         sys.stdout.write(json.dumps(dataclasses.asdict(aws)) + "\n")
         sys.stdout.flush()
         _wait_for_end(signalled, is_staying=options.stay)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -42,21 +43,14 @@ TRUST = {
 }
 
 
-def furnish_account(endpoint_url: str, identity: Identity, credentials: Credentials) -> EmbeddedAws:
+def furnish_account(
+    endpoint_url: str, identity: Identity, credentials: Credentials, runner: str
+) -> EmbeddedAws:
     """Creates what a fresh account holds, through its own API, and describes it.
 
     The process that serves it is taken to be this one.
     """
-    session = boto3.Session(
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        region_name=identity.region,
-    )
-    config = Config(retries={"total_max_attempts": 1})
-    s3, logs, iam, batch = (
-        session.client(service, endpoint_url=endpoint_url, config=config)
-        for service in ("s3", "logs", "iam", "batch")
-    )
+    s3, logs, iam, batch = _open_clients(endpoint_url, identity, credentials)
     bucket = f"batchx-local-{secrets.token_hex(4)}"
     s3.create_bucket(Bucket=bucket, **_make_location(identity.region))
     logs.create_log_group(logGroupName=DEFAULT_LOG_GROUP)
@@ -72,7 +66,7 @@ def furnish_account(endpoint_url: str, identity: Identity, credentials: Credenti
         jobQueueName=QUEUE,
         priority=1,
         computeEnvironmentOrder=order,
-        tags={LOCAL_RUNNER_TAG: "process"},
+        tags={LOCAL_RUNNER_TAG: runner},
     )
     return EmbeddedAws(
         endpoint_url=endpoint_url,
@@ -84,7 +78,22 @@ def furnish_account(endpoint_url: str, identity: Identity, credentials: Credenti
         job_role_arn=roles[0],
         execution_role_arn=roles[1],
         pid=os.getpid(),
+        runner=runner,
     )
+
+
+def _open_clients(endpoint_url: str, identity: Identity, credentials: Credentials) -> list[Any]:
+    """Clients for S3, CloudWatch Logs, IAM and Batch."""
+    session = boto3.Session(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        region_name=identity.region,
+    )
+    config = Config(retries={"total_max_attempts": 1})
+    return [
+        session.client(service, endpoint_url=endpoint_url, config=config)
+        for service in ("s3", "logs", "iam", "batch")
+    ]
 
 
 def _make_location(region: str) -> dict[str, dict[str, str]]:

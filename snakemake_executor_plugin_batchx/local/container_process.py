@@ -12,7 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
-from snakemake_executor_plugin_batchx.local.log_sink import LineSplitter, LogSink
+from snakemake_executor_plugin_batchx.local.log_sink import (
+    LineSplitter,
+    LogSink,
+    provide_group,
+)
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
 from snakemake_executor_plugin_batchx.local.process_environment import (
     Surroundings,
@@ -21,7 +25,11 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     make_process_environment,
 )
 from snakemake_executor_plugin_batchx.local.process_table import list_session_members
-from snakemake_executor_plugin_batchx.local.runners import OUT_OF_MEMORY
+from snakemake_executor_plugin_batchx.local.runners import (
+    DAEMON,
+    NO_LOG_GROUP,
+    OUT_OF_MEMORY,
+)
 
 READ_BYTES = 64 * 1024
 KILL_ROUNDS = 10
@@ -29,20 +37,15 @@ KILL_ROUNDS = 10
 # How long the output of a session that was killed may take to end.
 DRAIN_SECONDS = 1.0
 
-# The words of dockerd, runc and the awslogs driver as ECS passes them on.
-DAEMON = "CannotStartContainerError: Error response from daemon: "
-NO_EXECUTABLE = (
+CANNOT_EXECUTE = (
     DAEMON + "failed to create task for container: failed to create shim task: OCI runtime create "
-    "failed: runc create failed: unable to start container process: exec: "
-    '"{name}": executable file not found in $PATH: unknown'
+    'failed: runc create failed: unable to start container process: exec: "{name}": {why}: unknown'
 )
+NOT_IN_PATH = "executable file not found in $PATH"
+NO_FILE = "stat {name}: no such file or directory"
 NO_COMMAND = (
     "CannotCreateContainerError: Error response from daemon: No command specified (the process "
     "runner has no image whose CMD could be run)"
-)
-NO_LOG_GROUP = (
-    DAEMON + "failed to initialize logging driver: failed to create Cloudwatch log stream: "
-    "ResourceNotFoundException: The specified log group does not exist."
 )
 
 
@@ -146,12 +149,9 @@ class ContainerProcess:
         self.output = self.exit_handle = -1
 
     def _find_log_refusal(self) -> str | None:
-        if self._logs.has_group(self.order.log_group):
-            return None
-        if not self.order.is_creating_log_group:
-            return NO_LOG_GROUP
-        self._logs.create_group(self.order.log_group)
-        return None
+        is_creating = self.order.is_creating_log_group
+        is_there = provide_group(self._logs, self.order.log_group, is_creating=is_creating)
+        return None if is_there else NO_LOG_GROUP
 
     def _spawn(self, task: StartOrder, scratch: Path, around: Surroundings) -> str | None:
         """Starts the process; returns the reason if its command is not there.
@@ -166,7 +166,9 @@ class ContainerProcess:
         environment = make_process_environment(task, self.order, around, folders)
         command = find_command(self.order, environment["PATH"], folders["work"])
         if command is None:
-            return NO_EXECUTABLE.format(name=self.order.command[0])
+            name = self.order.command[0]
+            why = NO_FILE.format(name=name) if "/" in name else NOT_IN_PATH
+            return CANNOT_EXECUTE.format(name=name, why=why)
         reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(

@@ -7,6 +7,7 @@ API_TaskContainerProperties.html, API_EcsTaskProperties.html and API_ResourceReq
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pattern
@@ -61,6 +62,7 @@ def check_ecs_properties(properties: JsonObject, *, is_fargate: bool) -> None:
         for kind, value in resources.items():
             totals[kind] += value
         _check_container_dependencies(container, names)
+    _check_dependency_cycles(containers)
     if is_fargate:
         given = {kind: value for kind, value in totals.items() if value}
         check_resources(given, is_fargate=True, is_complete=True)
@@ -204,3 +206,14 @@ def _check_container_dependencies(container: JsonObject, names: list[str | None]
             raise ClientError(f"Unknown container '{dependency['containerName']}' in dependsOn")
         if dependency["containerName"] == container.get("name"):
             raise ClientError("A container cannot depend on itself")
+
+
+def _check_dependency_cycles(containers: list[JsonObject]) -> None:
+    awaited = {
+        container.get("name"): [each["containerName"] for each in container.get("dependsOn", [])]
+        for container in containers
+    }
+    try:
+        TopologicalSorter(awaited).prepare()
+    except CycleError:
+        raise ClientError("The containers of a task depend on each other in a cycle") from None

@@ -28,13 +28,37 @@ MISSING = (
 )
 
 
+PROCESS = "process"
+DOCKER = "docker"
+RUNNERS = (PROCESS, DOCKER)
+
+
 class EmbeddedAwsError(BatchxError):
     """The embedded AWS could not start; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)
+class RuntimeTrees:
+    """The job runtime's folders on this machine.
+
+    ``base`` is mounted at /batchx and holds an empty folder ``plugin``; ``own`` is mounted there.
+    """
+
+    base: str
+    own: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistryAccess:
+    """The registry that stands for ECR: ``host:port``, and the file with user AWS's password."""
+
+    host: str
+    password_file: str
+
+
+@dataclasses.dataclass(frozen=True)
 class EmbeddedAws:
-    """Where a running embedded AWS is, and what its account holds."""
+    """Where a running embedded AWS is, what its account holds and what runs its jobs."""
 
     endpoint_url: str
     region: str
@@ -45,6 +69,7 @@ class EmbeddedAws:
     job_role_arn: str
     execution_role_arn: str
     pid: int
+    runner: str = PROCESS
 
 
 def make_environment(aws: EmbeddedAws) -> dict[str, str]:
@@ -58,8 +83,15 @@ def make_environment(aws: EmbeddedAws) -> dict[str, str]:
     }
 
 
-def make_command(*, vcpus: float | None = None, memory_mib: int | None = None) -> list[str]:
-    """The command that runs the server.
+def make_command(
+    *,
+    vcpus: float | None = None,
+    memory_mib: int | None = None,
+    runner: str = PROCESS,
+    runtime: RuntimeTrees | None = None,
+    registry: RegistryAccess | None = None,
+) -> list[str]:
+    """The command that runs the server, with launch_embedded_aws's arguments.
 
     Raises:
         EmbeddedAwsError: moto is not installed.
@@ -68,10 +100,16 @@ def make_command(*, vcpus: float | None = None, memory_mib: int | None = None) -
         raise EmbeddedAwsError(MISSING)
     # -P: the user's folder may hold a json.py.
     command = [sys.executable, "-P", "-m", __package__ or "snakemake_executor_plugin_batchx.local"]
+    command += ["--runner", runner]
     if vcpus is not None:
         command += ["--vcpus", str(vcpus)]
     if memory_mib is not None:
         command += ["--memory-mib", str(memory_mib)]
+    if runtime is not None:
+        command += ["--runtime-base", runtime.base, "--runtime-own", runtime.own]
+    if registry is not None:
+        command += ["--ecr-registry", registry.host]
+        command += ["--ecr-password-file", registry.password_file]
     return command
 
 
@@ -122,7 +160,12 @@ def read_announcement(
 
 @contextlib.contextmanager
 def launch_embedded_aws(
-    *, vcpus: float | None = None, memory_mib: int | None = None
+    *,
+    vcpus: float | None = None,
+    memory_mib: int | None = None,
+    runner: str = PROCESS,
+    runtime: RuntimeTrees | None = None,
+    registry: RegistryAccess | None = None,
 ) -> Iterator[EmbeddedAws]:
     """Runs an embedded AWS for as long as the context lasts; its jobs are killed with it.
 
@@ -132,11 +175,16 @@ def launch_embedded_aws(
     Args:
         vcpus: how many its jobs may use together; by default the machine's.
         memory_mib: how much memory its jobs may use together; by default the machine's.
+        runner: what runs its jobs, ``process`` or ``docker``.
+        runtime: what the Docker runner mounts at /batchx; None where images hold it.
+        registry: what its ECR hands tokens out for; None for an ECR without images.
 
     Raises:
         EmbeddedAwsError: it could not start.
     """
-    command = make_command(vcpus=vcpus, memory_mib=memory_mib)
+    command = make_command(
+        vcpus=vcpus, memory_mib=memory_mib, runner=runner, runtime=runtime, registry=registry
+    )
     with tempfile.TemporaryFile() as errors:
         process = start_process(command, os.environ, stdin=subprocess.PIPE, errors=errors)
         with process:

@@ -28,6 +28,15 @@ class LogSink(Protocol):
         """Appends messages, all of the present time."""
 
 
+def provide_group(logs: LogSink, group: str, *, is_creating: bool) -> bool:
+    """Creates a log group that does not exist, if wished; returns whether it exists now."""
+    if logs.has_group(group):
+        return True
+    if is_creating:
+        logs.create_group(group)
+    return is_creating
+
+
 class LineSplitter:
     """Cuts a stream of bytes into lines that are never longer than CloudWatch takes."""
 

@@ -38,13 +38,17 @@ class ContainerOrder:
 
 @dataclass(frozen=True)
 class StartOrder:
-    """Start an attempt: all its containers. The first essential one to exit ends it."""
+    """Start an attempt: all its containers. The first essential one to exit ends it.
+
+    ``volumes`` are the task's, which its containers' ``mountPoints`` name.
+    """
 
     attempt_id: str
     job_id: str
     job_role_arn: str | None
     is_fargate: bool
     containers: tuple[ContainerOrder, ...]
+    volumes: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,14 @@ def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
         _make_container_order(job, each, own, attempt.log_streams[each["name"]])
         for each in job.task["containers"]
     ]
-    is_fargate = job.definition.is_fargate
-    return StartOrder(attempt.identifier, job.job_id, role, is_fargate, tuple(orders))
+    return StartOrder(
+        attempt_id=attempt.identifier,
+        job_id=job.job_id,
+        job_role_arn=role,
+        is_fargate=job.definition.is_fargate,
+        containers=tuple(orders),
+        volumes=tuple(job.task.get("volumes", container.get("volumes", []))),
+    )
 
 
 def _make_container_order(

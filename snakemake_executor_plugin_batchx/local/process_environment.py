@@ -71,20 +71,16 @@ def make_container_folders(scratch: Path, name: str) -> dict[str, Path]:
     return folders
 
 
-def make_process_environment(
-    task: StartOrder, container: ContainerOrder, around: Surroundings, folders: dict[str, Path]
+def make_ecs_environment(
+    task: StartOrder, container: ContainerOrder, around: Surroundings
 ) -> dict[str, str]:
-    """The whole environment of a container's process.
+    """The variables that ECS and Batch set in a container, with the job's own.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html and
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html
     """
     role = (task.job_role_arn or "instance-role").rpartition("/")[2]
     environment = {
-        "PATH": around.path,
-        "HOME": str(folders["home"]),
-        "TMPDIR": str(folders["tmp"]),
-        "HOSTNAME": socket.gethostname(),
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if task.is_fargate else "AWS_ECS_EC2",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{around.credentials_url}/{role}",
         "AWS_ENDPOINT_URL": around.endpoint_url,
@@ -93,6 +89,19 @@ def make_process_environment(
     if task.is_fargate:
         environment |= {"AWS_REGION": around.region, "AWS_DEFAULT_REGION": around.region}
     return {**environment, **container.environment}
+
+
+def make_process_environment(
+    task: StartOrder, container: ContainerOrder, around: Surroundings, folders: dict[str, Path]
+) -> dict[str, str]:
+    """The whole environment of a container's process."""
+    return {
+        "PATH": around.path,
+        "HOME": str(folders["home"]),
+        "TMPDIR": str(folders["tmp"]),
+        "HOSTNAME": socket.gethostname(),
+        **make_ecs_environment(task, container, around),
+    }
 
 
 def find_command(container: ContainerOrder, path: str, cwd: Path) -> list[str] | None:

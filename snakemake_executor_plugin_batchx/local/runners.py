@@ -17,6 +17,14 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 """Source: https://repost.aws/knowledge-center/batch-job-failure-outofmemory-error"""
 
 
+# The words of dockerd, runc and the awslogs driver as ECS passes them on.
+DAEMON = "CannotStartContainerError: Error response from daemon: "
+NO_LOG_GROUP = (
+    DAEMON + "failed to initialize logging driver: failed to create Cloudwatch log stream: "
+    "ResourceNotFoundException: The specified log group does not exist."
+)
+
+
 class RunnerEvents(Protocol):
     """What a runner reports, from any thread."""
 

@@ -1,6 +1,7 @@
 """The embedded AWS as one HTTP application: Batch is ours, moto serves the rest.
 
-Requests are told apart by the service in their signature's credential scope, as moto does it.
+What moto lacks of ECR is ours, too. Requests are told apart by the service in their signature's
+credential scope, as moto does it.
 Two pages are our own: ``/_batchx/calls`` (how often what was called),
 ``/_batchx/credentials/<role>`` (as ECS serves them).
 """
@@ -20,6 +21,8 @@ from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
+from snakemake_executor_plugin_batchx.local.ecr_images import EcrError
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.errors import BatchError, ClientError
 from snakemake_executor_plugin_batchx.local.http_server import Headers, StartResponse
@@ -72,12 +75,14 @@ class EmbeddedAwsApplication:
         engine: answers Batch's calls.
         region: of the embedded Batch; calls signed for another are refused.
         credentials: the key pair that roles get.
+        ecr: answers of ECR's calls what moto does not.
     """
 
-    def __init__(self, engine: Engine, region: str, credentials: Credentials):
+    def __init__(self, engine: Engine, region: str, credentials: Credentials, ecr: EmbeddedEcr):
         self._engine = engine
         self._region = region
         self._credentials = credentials
+        self._ecr = ecr
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._throttle = Throttle(time.monotonic)
         self.calls = CallCounter()
@@ -93,6 +98,8 @@ class EmbeddedAwsApplication:
         service = scope["service"] if scope else "unsigned"
         if scope is not None and service == "batch":
             return self._answer_batch(environ, start_response, scope["region"])
+        if service == "ecr":
+            return self._answer_ecr(environ, start_response)
         self.calls.add(f"{service}.{environ['REQUEST_METHOD']}")
         if service == "s3":
             return self._answer_s3(environ, start_response)
@@ -119,6 +126,21 @@ class EmbeddedAwsApplication:
             status = f"{error.http_status} {error.code}"
             return _send_json(start_response, status, {"message": message}, headers)
         return _send_json(start_response, "200 OK", answer, headers)
+
+    def _answer_ecr(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        self.calls.add(f"ecr.{operation}")
+        try:
+            parameters = json.loads(environ["wsgi.input"].getvalue() or b"{}")
+            answer = self._ecr.answer(operation, parameters)
+        except EcrError as error:
+            refusal = {"__type": error.code, "message": error.message}
+            return _send_json(start_response, "400 Bad Request", refusal)
+        if answer is not None:
+            return _send_json(start_response, "200 OK", answer)
+        return [self._ecr.name_registry(b"".join(self._moto(environ, start_response)))]
 
     def _answer_s3(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].getvalue()

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.account import furnish_account
 from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
+from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
+from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
 from snakemake_executor_plugin_batchx.local.engine import Engine
-from snakemake_executor_plugin_batchx.local.http_server import open_listener, open_server
+from snakemake_executor_plugin_batchx.local.http_server import (
+    WsgiApplication,
+    open_listener,
+    open_server,
+)
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.launch import (
+    PROCESS,
+    EmbeddedAws,
+    RegistryAccess,
+    RuntimeTrees,
+)
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
+from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.process_environment import (
     Surroundings,
@@ -23,6 +37,7 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     remove_scratch,
 )
 from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
+from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
 from snakemake_executor_plugin_batchx.local.server import (
     CREDENTIALS_PATH,
     EmbeddedAwsApplication,
@@ -53,9 +68,44 @@ def make_surroundings(url: str, region: str, shared_folder: Path) -> Surrounding
     )
 
 
+@dataclass(frozen=True)
+class RunnerPlan:
+    """What runs the jobs (``process`` or ``docker``) and what they find around them."""
+
+    runner: str
+    runtime: RuntimeTrees | None
+    around: Surroundings
+    find_credentials: Callable[[str], PullCredentials | None]
+    grace_seconds: float
+
+
+def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
+    """The runner that a plan names."""
+    if plan.runner == PROCESS:
+        return ProcessRunner(events, logs, plan.around, grace_seconds=plan.grace_seconds)
+    # Imported here: processes need no Docker.
+    from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
+        open_docker_runner,
+    )
+
+    # Users of images are not ours: all may write there, as in /tmp.
+    Path(plan.around.shared_folder).chmod(0o1777)
+    return open_docker_runner(
+        *(events, logs, plan.around, plan.runtime),
+        find_credentials=plan.find_credentials,
+        grace_seconds=plan.grace_seconds,
+    )
+
+
 @contextmanager
 def serve_embedded_aws(
-    capacity: Capacity, identity: Identity, *, grace_seconds: float = STOP_GRACE_SECONDS
+    capacity: Capacity,
+    identity: Identity,
+    *,
+    grace_seconds: float = STOP_GRACE_SECONDS,
+    runner: str = PROCESS,
+    runtime: RuntimeTrees | None = None,
+    registry: RegistryAccess | None = None,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
 
@@ -63,6 +113,9 @@ def serve_embedded_aws(
         capacity: what all jobs may use together.
         identity: account and region.
         grace_seconds: between a job's SIGTERM and its SIGKILL.
+        runner: what runs jobs, ``process`` or ``docker``.
+        runtime: what the Docker runner mounts at /batchx; None where images hold it.
+        registry: what ECR hands tokens out for; None without one.
     """
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
@@ -72,21 +125,29 @@ def serve_embedded_aws(
         around = make_surroundings(url, identity.region, shared)
         logs = MotoLogSink(identity.account_id, identity.region)
         batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
-        engine = Engine(
-            batch,
-            lambda events: ProcessRunner(events, logs, around, grace_seconds=grace_seconds),
-        )
+        ecr = EmbeddedEcr(identity, registry)
+        plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, grace_seconds)
+        engine = Engine(batch, lambda events: open_runner(plan, events, logs))
         undo.callback(engine.close)
         credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        application = EmbeddedAwsApplication(engine, identity.region, credentials)
-        server = open_server(listener, application)
-        undo.callback(server.server_close)
-        serving = threading.Thread(
-            target=server.serve_forever, args=(POLL_SECONDS,), name="batchx-http", daemon=True
-        )
-        serving.start()
-        undo.callback(server.shutdown)
-        aws = furnish_account(url, identity, credentials)
+        application = EmbeddedAwsApplication(engine, identity.region, credentials, ecr)
+        undo.enter_context(_serve(listener, application))
+        aws = furnish_account(url, identity, credentials, runner)
         # What users count are their own calls.
         application.calls.clear()
         yield aws
+
+
+@contextmanager
+def _serve(listener: socket.socket, application: WsgiApplication) -> Iterator[None]:
+    """Serves from a thread for as long as the context lasts."""
+    server = open_server(listener, application)
+    serving = threading.Thread(
+        target=server.serve_forever, args=(POLL_SECONDS,), name="batchx-http", daemon=True
+    )
+    serving.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()

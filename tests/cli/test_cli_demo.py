@@ -22,7 +22,8 @@ def test_demo_runs_and_has_nothing_to_do_the_second_time(
     assert main(["demo", str(folder)]) == 0
     first = capfd.readouterr()
     output = first.out + first.err
-    assert "/snakemake --executor batchx --batchx-job-queue local --jobs 4" in output
+    assert "/snakemake --executor batchx --batchx-job-queue local " in output
+    assert " --batchx-local-runner process --jobs 4\n" in output
     assert first.out.splitlines()[-1].startswith("batchx demo: 16 jobs, 6 job definitions, ")
     assert "new_york" in output or "newyork" in output
     assert (folder / "results" / "outbreak.svg").is_file()

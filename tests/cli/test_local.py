@@ -42,12 +42,12 @@ def command(tmp_path: Path) -> Iterator[Command]:
 
 
 def test_up_env_and_down(command: Command) -> None:
-    up = command.run("up", "--vcpus", "2", "--memory-mib", "1000")
+    up = command.run("up", "--runner", "process", "--vcpus", "2", "--memory-mib", "1000")
     assert (up.returncode, up.stderr) == (0, "")
     state = json.loads(command.state_file.read_text())
     assert state["endpoint_url"] in up.stdout
 
-    again = command.run("up")
+    again = command.run("up", "--runner", "process")
     assert (again.returncode, "is up already" in again.stdout) == (0, True)
     assert json.loads(command.state_file.read_text()) == state
 
@@ -79,11 +79,11 @@ def test_down_when_down_is_no_error(command: Command) -> None:
 
 
 def test_a_state_file_of_a_dead_server_counts_as_down(command: Command) -> None:
-    command.run("up")
+    command.run("up", "--runner", "process")
     aws = read_running(command.state_file)
     assert aws is not None
     os.kill(aws.pid, signal.SIGKILL)
-    up = command.run("up")
+    up = command.run("up", "--runner", "process")
     assert "is up, at" in up.stdout
     assert read_running(command.state_file) != aws
 

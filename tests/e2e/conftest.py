@@ -7,6 +7,7 @@ import pytest
 from runs import Workspace
 
 from snakemake_executor_plugin_batchx.local.launch import (
+    PROCESS,
     EmbeddedAws,
     launch_embedded_aws,
     make_environment,
@@ -16,7 +17,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAws]:
     """An embedded AWS that lasts as long as the test process."""
-    with launch_embedded_aws() as aws:
+    with launch_embedded_aws(runner=PROCESS) as aws:
         yield aws
 
 
@@ -29,6 +30,8 @@ def workspace(tmp_path: Path, embedded_aws: EmbeddedAws) -> Workspace:
         **make_environment(embedded_aws),
         "SNAKEMAKE_BATCHX_JOB_QUEUE": embedded_aws.job_queue,
         "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{embedded_aws.bucket}/{tmp_path.name}",
+        # For runs that start an embedded AWS of their own.
+        "SNAKEMAKE_BATCHX_LOCAL_RUNNER": PROCESS,
         "HOME": str(tmp_path),
     }
     return Workspace(folder, embedded_aws, environment)

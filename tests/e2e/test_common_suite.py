@@ -46,7 +46,7 @@ class TestOnLocalQueue(TestWorkflowsLocalStorageBase):
         return "batchx"
 
     def get_executor_settings(self) -> ExecutorSettingsBase | None:
-        return ExecutorSettings(job_queue="local")
+        return ExecutorSettings(job_queue="local", local_runner="process")
 
     def get_assume_shared_fs(self) -> bool:
         return False

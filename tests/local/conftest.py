@@ -2,13 +2,18 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from batch_world import World
+from docker_images import Image, import_busybox
+from job_runs import Runs
 from strict_client import GRACE_SECONDS, make_client
 
 from snakemake_executor_plugin_batchx.local.launch import (
+    DOCKER,
+    PROCESS,
     EmbeddedAws,
     make_command,
     read_announcement,
@@ -22,11 +27,11 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture(scope="session")
-def strict_aws() -> Iterator[EmbeddedAws]:
+@contextmanager
+def run_strict_aws(**options: Any) -> Iterator[EmbeddedAws]:
     """An embedded AWS of known size whose jobs have little time between SIGTERM and SIGKILL."""
     command = [
-        *make_command(vcpus=4, memory_mib=4000),
+        *make_command(vcpus=4, memory_mib=4000, **options),
         *("--grace-seconds", str(GRACE_SECONDS)),
     ]
     with tempfile.TemporaryFile() as errors:
@@ -36,6 +41,33 @@ def strict_aws() -> Iterator[EmbeddedAws]:
                 yield read_announcement(process, errors)
             finally:
                 stop_process(process)
+
+
+@pytest.fixture(scope="session")
+def strict_aws() -> Iterator[EmbeddedAws]:
+    """Its jobs are processes."""
+    with run_strict_aws(runner=PROCESS) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def process_runs(strict_aws: EmbeddedAws, batch_client: Any, logs_client: Any) -> Runs:
+    return Runs(strict_aws, batch_client, logs_client)
+
+
+@pytest.fixture(scope="session")
+def busybox_image() -> Iterator[Image]:
+    """An image with busybox and a marker file."""
+    with import_busybox(files={"etc/marker": "in the image\n"}) as image:
+        yield image
+
+
+@pytest.fixture(scope="session")
+def docker_runs(busybox_image: Image) -> Iterator[Runs]:
+    """Jobs in containers of busybox_image, unless another image is named."""
+    with run_strict_aws(runner=DOCKER) as aws:
+        clients = (make_client(aws, service) for service in ("batch", "logs"))
+        yield Runs(aws, *clients, busybox_image.tag)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,81 @@
+"""Images for containers: looked for in the engine, pulled where they are not there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from snakemake_executor_plugin_batchx.local.docker_engine import (
+    SAID_BY_DAEMON,
+    DaemonError,
+    DockerEngine,
+    ImageFacts,
+)
+from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
+from snakemake_executor_plugin_batchx.local.workers import Workers
+
+BARE_ID = "sha256:"
+LOOKERS = 4
+PULLERS = 8
+
+
+class ImageSupply:
+    """Brings images to the engine, each once at a time; used from one event loop.
+
+    Args:
+        engine: the Docker engine.
+        find_credentials: user and password to pull an image with; None for the user's own.
+    """
+
+    def __init__(
+        self, engine: DockerEngine, find_credentials: Callable[[str], PullCredentials | None]
+    ):
+        self._engine = engine
+        self._find_credentials = find_credentials
+        # A pull may hang for as long as a registry does.
+        self._looks = Workers(LOOKERS, "batchx-image")
+        self._pulls = Workers(PULLERS, "batchx-pull")
+        self._under_way: dict[str, asyncio.Task[ImageFacts]] = {}
+
+    async def provide(self, image: str) -> ImageFacts:
+        """Returns the image once it is here; whoever waits may be cancelled, the pull is not.
+
+        Raises:
+            DaemonError: it is not here and cannot be pulled.
+        """
+        supply = self._under_way.get(image)
+        if supply is None:
+            supply = asyncio.create_task(self._bring(image))
+            self._under_way[image] = supply
+            supply.add_done_callback(partial(self._forget, image))
+        return await asyncio.shield(supply)
+
+    async def close(self) -> None:
+        """Forgets the pulls that are under way; they end with the process."""
+        supplies = list(self._under_way.values())
+        for supply in supplies:
+            supply.cancel()
+        await asyncio.gather(*supplies, return_exceptions=True)
+        self._looks.close(0)
+        self._pulls.close(0)
+
+    def _forget(self, image: str, supply: asyncio.Task[ImageFacts]) -> None:
+        del self._under_way[image]
+        if not supply.cancelled():
+            # Looked at, also where nobody waits any more.
+            supply.exception()
+
+    async def _bring(self, image: str) -> ImageFacts:
+        loop = asyncio.get_running_loop()
+        find = partial(self._engine.find_image, image)
+        facts = await loop.run_in_executor(self._looks, find)
+        # An id says what an image is, not where.
+        if facts is None and not image.startswith(BARE_ID):
+            credentials = self._find_credentials(image)
+            pull = partial(self._engine.pull, image, credentials)
+            await loop.run_in_executor(self._pulls, pull)
+            facts = await loop.run_in_executor(self._looks, find)
+        if facts is None:
+            raise DaemonError(f"{SAID_BY_DAEMON}No such image: {image}")
+        return facts

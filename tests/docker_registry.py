@@ -1,0 +1,115 @@
+"""A registry of this machine (distribution v2) that wants the password of user AWS, as ECR does."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import need_program
+
+from snakemake_executor_plugin_batchx.local.launch import RegistryAccess
+
+START_SECONDS = 30
+CONFIG = """
+version: 0.1
+log: {{level: error}}
+storage:
+  filesystem: {{rootdirectory: {folder}/storage}}
+  delete: {{enabled: true}}
+http: {{addr: {host}}}
+auth:
+  htpasswd: {{realm: ECR, path: {folder}/htpasswd}}
+"""
+
+
+@dataclass(frozen=True)
+class TestRegistry:
+    """A registry that runs: ``access`` is what an embedded AWS is told of it."""
+
+    __test__ = False
+
+    access: RegistryAccess
+    password: str
+    folder: Path
+
+    @property
+    def host(self) -> str:
+        """``127.0.0.1:<port>``."""
+        return self.access.host
+
+    def change_password(self, password: str) -> None:
+        """As if ECR's tokens had expired: only the new password is taken from now on."""
+        write_password(self.folder, password)
+
+    def push(self, local: str, name: str) -> str:
+        """Pushes a local image as ``<host>/<name>``; returns its name by digest."""
+        remote = f"{self.host}/{name}"
+        config = self.folder / "docker"
+        docker = ["docker", "--config", str(config)]
+        login = ["login", "--username", "AWS", "--password-stdin", self.host]
+        password = Path(self.access.password_file).read_text()
+        subprocess.run(
+            [*docker, *login], input=password, text=True, capture_output=True, check=True
+        )
+        subprocess.run([*docker, "tag", local, remote], check=True)
+        try:
+            done = subprocess.run(
+                [*docker, "push", remote], capture_output=True, text=True, check=True
+            )
+        finally:
+            # Gone from the engine, so that jobs must pull it.
+            subprocess.run([*docker, "rmi", remote], capture_output=True, check=False)
+        digest = done.stdout.partition("digest: ")[2].split()[0]
+        return f"{remote.rpartition(':')[0]}@{digest}"
+
+
+@contextmanager
+def run_registry(folder: Path) -> Iterator[TestRegistry]:
+    """Runs a registry with its storage in an empty folder, on a free port."""
+    need_program("docker-registry", "htpasswd")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    password = secrets.token_hex(16)
+    write_password(folder, password)
+    config = folder / "config.yml"
+    config.write_text(CONFIG.format(folder=folder, host=host))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["docker-registry", "serve", str(config)], stdout=log, stderr=log
+        )
+    try:
+        wait_until_it_answers(host, process)
+        yield TestRegistry(RegistryAccess(host, str(folder / "password")), password, folder)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def write_password(folder: Path, password: str) -> None:
+    """Writes the password, and its bcrypt hash, which the registry reads anew when it changed."""
+    command = ["htpasswd", "-niB", "AWS"]
+    done = subprocess.run(command, input=password, capture_output=True, text=True, check=True)
+    (folder / "htpasswd").write_text(done.stdout)
+    (folder / "password").write_text(password)
+
+
+def wait_until_it_answers(host: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when it demands a password."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            opener.open(f"http://{host}/v2/", timeout=START_SECONDS).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"docker-registry did not start: it ended with {process.returncode}")
