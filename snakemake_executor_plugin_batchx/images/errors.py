@@ -99,7 +99,20 @@ def _row(
     return RefusalRow(kind, frozenset(statuses), pattern, frozenset(traits), sentence)
 
 
+_ECR_LOGIN = (
+    "ECR of account {account} in {region} takes the AWS credentials in use for no login, so "
+    "{image} cannot be reached ({said}): check account and region of the image, and that the "
+    "credentials may use ecr:GetAuthorizationToken there."
+)
+
 ROWS = (
+    _row(
+        "immutable",
+        {400, 409},
+        r"TAG_INVALID|ImageTagAlreadyExists",
+        {"push"},
+        "{image} exists already and its repository lets no tag be written again.",
+    ),
     _row(
         "expired",
         {400, 401, 403},
@@ -141,15 +154,9 @@ ROWS = (
         "The AWS credentials in use lack {permission}, which reading {image} takes: grant it to "
         "them, and for a repository of another account in that repository's policy, too.",
     ),
-    _row(
-        "login",
-        {400, 401, 403},
-        "",
-        {"ecr"},
-        "ECR of account {account} in {region} takes the AWS credentials in use for no login, so "
-        "{image} cannot be reached ({said}): check account and region of the image, and that the "
-        "credentials may use ecr:GetAuthorizationToken there.",
-    ),
+    _row("login", {401, 403}, "", {"ecr"}, _ECR_LOGIN),
+    # What ECR says to a login of another region.
+    _row("login", {400}, r"^(bad request)?$", {"ecr"}, _ECR_LOGIN),
     _row(
         "login",
         {401, 403},
@@ -202,13 +209,6 @@ ROWS = (
         "",
         set(),
         "There is no image {image}: check its name and tag.",
-    ),
-    _row(
-        "immutable",
-        {400, 409},
-        r"TAG_INVALID|ImageTagAlreadyExists",
-        {"push"},
-        "{image} exists already and its repository lets no tag be written again.",
     ),
     _row(
         "certificate",

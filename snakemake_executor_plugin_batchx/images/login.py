@@ -166,7 +166,7 @@ class Login:
         ):
             return
         raise RegistryError(
-            f"{self._host} sends for a login to {address.netloc or realm!r} without encryption, "
+            f"{self._host} sends for a login to {address.netloc or realm} without encryption, "
             "which batchx does not follow: use a registry that logs in by https.",
             kind="login",
         )
