@@ -25,7 +25,14 @@ ALLOWED = {
 }
 """What a part may import of ours; parts that are not named may import anything."""
 
-AWS_CLIENTS = ("aws/", "local/", "storage/gateway.py", "storage/s3_provider.py", "batch/gateway.py")
+AWS_CLIENTS = (
+    "aws/",
+    "local/",
+    "storage/gateway.py",
+    "storage/s3_provider.py",
+    "batch/gateway.py",
+    "images/ecr.py",
+)
 """The only places that may import boto3, botocore or s3transfer."""
 
 OPENS_EMBEDDED_AWS = ("aws/session.py", "local/", "cli/")

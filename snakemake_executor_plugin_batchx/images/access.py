@@ -1,0 +1,72 @@
+"""Which registry is asked with whose login: ECR with its token, others as docker would."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from snakemake_executor_plugin_batchx.images.credentials import CredentialSource, DockerConfig
+from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
+from snakemake_executor_plugin_batchx.images.reference import parse_ecr_host
+from snakemake_executor_plugin_batchx.images.registry import Registry
+from snakemake_executor_plugin_batchx.images.source import PullThroughRule
+from snakemake_executor_plugin_batchx.images.transport import Retry, Transport, open_pool
+
+
+class RegistryAccess:
+    """Opens registries, each once. Safe to use from many threads.
+
+    `open_ecr` makes a gateway for a region: an image may be in another region's ECR. `ecr` is that
+    of the queue's region, whose registry takes what is derived.
+    """
+
+    def __init__(
+        self,
+        ecr: EcrGateway,
+        open_ecr: Callable[[str], EcrGateway],
+        docker_config: DockerConfig,
+        environment: Mapping[str, str],
+        retry: Retry,
+    ) -> None:
+        self.ecr = ecr
+        self.retry = retry
+        self._open_ecr = open_ecr
+        self._docker_config = docker_config
+        self._environment = environment
+        self._gateways = {ecr.region: ecr}
+        self._registries: dict[str, Registry] = {}
+        self._rules: list[PullThroughRule] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def own_host(self) -> str:
+        """The host of the account's ECR, as its login token names it."""
+        return self.ecr.registry_host
+
+    def open(self, host: str) -> Registry:
+        """Return the registry at a host, with the login that is for it."""
+        with self._lock:
+            if host not in self._registries:
+                pool = open_pool(host, self._environment)
+                transport = Transport(host, self._choose_source(host), pool, self.retry)
+                self._registries[host] = Registry(transport)
+            return self._registries[host]
+
+    def list_rules(self) -> Sequence[PullThroughRule]:
+        """Return the account's pull-through cache rules, asked for once."""
+        with self._lock:
+            if self._rules is None:
+                self._rules = self.ecr.list_rules()
+            return self._rules
+
+    def count_requests(self) -> int:
+        """Return how many requests all registries together got."""
+        with self._lock:
+            return sum(registry.counts.total() for registry in self._registries.values())
+
+    def _choose_source(self, host: str) -> CredentialSource:
+        place = parse_ecr_host(host)
+        if place is None:
+            is_own = host == self.own_host
+            return self.ecr.get_credential if is_own else self._docker_config.make_source(host)
+        if place.region not in self._gateways:
+            self._gateways[place.region] = self._open_ecr(place.region)
+        return self._gateways[place.region].get_credential

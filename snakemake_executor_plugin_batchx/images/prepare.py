@@ -1,0 +1,57 @@
+"""The images of a run, each made ready once."""
+
+import threading
+from concurrent.futures import Future
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer, PreparedImage
+from snakemake_executor_plugin_batchx.images.errors import RegistryError
+from snakemake_executor_plugin_batchx.images.reference import read_container
+
+
+class ImagePreparer:
+    """Prepares what rules name as `container:`. Safe to use from many threads.
+
+    Equal references are prepared once: who asks meanwhile waits. A failure that another try may
+    mend is forgotten, any other is told again at once.
+    """
+
+    def __init__(self, deliverer: Deliverer) -> None:
+        self._deliverer = deliverer
+        self._futures: dict[str, Future[PreparedImage]] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self, container: str, label: str) -> PreparedImage:
+        """Return the image to run for a container.
+
+        `label` names the rule ("Rule align"): the text of the BatchxError that this raises starts
+        with it, for a reference that is none, an image that is not there or may not be read, of
+        another architecture, or that cannot be prepared.
+        """
+        reference = read_container(container, label)
+        with self._lock:
+            future = self._futures.get(str(reference))
+            is_mine = future is None
+            if future is None:
+                future = self._futures[str(reference)] = Future()
+        if is_mine:
+            self._fulfil(future, str(reference), container, label)
+        try:
+            return future.result()
+        except BatchxError as error:
+            raise BatchxError(f"{label}: {error}") from error
+
+    def _fulfil(self, future: Future[PreparedImage], key: str, container: str, label: str) -> None:
+        try:
+            prepared = self._deliverer.deliver(read_container(container, label))
+        except BaseException as error:
+            if not isinstance(error, BatchxError) or (
+                isinstance(error, RegistryError) and error.is_transient
+            ):
+                with self._lock:
+                    del self._futures[key]
+            future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            future.set_result(prepared)

@@ -1,0 +1,38 @@
+"""Pushing the runtime itself, as an image that holds nothing else."""
+
+from collections.abc import Callable, Sequence
+
+from snakemake_executor_plugin_batchx.images.blobs import BlobCopier, make_bytes_blob
+from snakemake_executor_plugin_batchx.images.recipe import make_runtime_image
+from snakemake_executor_plugin_batchx.images.registry import Registry
+from snakemake_executor_plugin_batchx.images.runtime_layers import LayerFile, use_layer_files
+from snakemake_executor_plugin_batchx.images.transport import Retry
+
+TAG_PREFIX = "runtime-"
+"""Not the prefix of derived images, which expire."""
+
+TAG_HASH_CHARACTERS = 12
+
+
+def push_runtime(
+    registry: Registry,
+    repository: str,
+    layers: Sequence[LayerFile],
+    architecture: str,
+    retry: Retry,
+    progress: Callable[[int], object] = lambda _count: None,
+) -> str:
+    """Push layers as an image and return its digest, by which --batchx-runtime-image names it.
+
+    Its tag is `runtime-` and the first 12 digits of that digest. What the repository holds is not
+    sent again. Raises RegistryError.
+    """
+    runtime = use_layer_files(layers)
+    image = make_runtime_image([layer.addition for layer in runtime], architecture)
+    manifest = image.manifest
+    tag = TAG_PREFIX + manifest.digest.partition(":")[2][:TAG_HASH_CHARACTERS]
+    if registry.find_digest(repository, tag) == manifest.digest:
+        return manifest.digest
+    blobs = [*(layer.blob for layer in runtime), make_bytes_blob(image.config)]
+    BlobCopier(registry, retry).copy(repository, blobs, progress)
+    return registry.write_manifest(repository, tag, manifest.media_type, manifest.raw)
