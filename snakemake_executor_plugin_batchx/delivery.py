@@ -1,9 +1,13 @@
 """How the runtime reaches the containers of a run: which images its jobs get, and by which way."""
 
+import os
+import random
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, cast
 
 from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
@@ -13,11 +17,26 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import (
     SiblingImages,
 )
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
+from snakemake_executor_plugin_batchx.images.credentials import read_docker_config
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer
+from snakemake_executor_plugin_batchx.images.deliver import Delivery as Way
+from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
 from snakemake_executor_plugin_batchx.images.docker_engine import open_docker_engine
+from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.engine import EngineImages
-from snakemake_executor_plugin_batchx.images.reference import make_batch_image
+from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
+from snakemake_executor_plugin_batchx.images.reference import make_batch_image, read_container
+from snakemake_executor_plugin_batchx.images.runtime_layers import (
+    RuntimeLayer,
+    use_layer_files,
+    use_runtime_image,
+)
+from snakemake_executor_plugin_batchx.images.transport import Retry
 from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
 from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
+from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
@@ -78,6 +97,18 @@ def provide_all(images: Images, containers: Mapping[str, str]) -> None:
         raise BatchxError("\n".join(problems))
 
 
+def choose_runtime(
+    settings: ExecutorSettings, say: Callable[[str], None]
+) -> Callable[[], Runtime] | None:
+    """Return what builds or finds the runtime that an embedded Batch mounts into containers.
+
+    None where `--batchx-runtime` brings it another way.
+    """
+    if settings.runtime is not None:
+        return None
+    return lambda: provide_runtime(find_cache_dir(os.environ), say)
+
+
 def open_delivery(
     settings: ExecutorSettings,
     queue: QueueReport,
@@ -91,15 +122,87 @@ def open_delivery(
     Batch does without, for its runner brings the runtime.
     Raises BatchxError where a runtime can neither be found nor built.
     """
-    if settings.runtime is None and queue.local_runner == "process":
-        return Delivery(SiblingImages(NamedImages(), definitions))
-    if settings.runtime is None and queue.local_runner == "docker":
-        return Delivery(SiblingImages(EngineImages(open_docker_engine(), say), definitions))
-    way = (settings.runtime or "layer").partition(":")[0]
+
+    def tell(text: str) -> None:
+        say(f"batchx: {text}")
+
+    images: Images
+    way = (settings.runtime or "").partition(":")[0]
+    if not way and queue.local_runner == "process":
+        images = NamedImages()
+    elif not way and queue.local_runner == "docker":
+        images = EngineImages(open_docker_engine(), tell)
+    else:
+        access = open_access(session.make_ecr_client, session.region)
+        images = open_registry_images(
+            access, settings, cast(Way, way or "layer"), queue.architecture, tell
+        )
     return Delivery(
-        images=SiblingImages(
-            _open_registry_images(way, settings, queue, session, say), definitions
-        ),
+        images=SiblingImages(images, definitions),
         python=IMAGE_PYTHON if way == "image" else RUNTIME_PYTHON,
         volume=parse_volume(settings.runtime or ""),
     )
+
+
+class RegistryImages:
+    """Images of registries, made ready where they lie."""
+
+    def __init__(self, preparer: ImagePreparer) -> None:
+        self._preparer = preparer
+
+    def provide(self, container: str, label: str) -> JobImage:
+        """Return the image for a `container:`; raises BatchxError, which starts with `label`."""
+        found = self._preparer.prepare(container, label)
+        return JobImage(found.image, found.base, found.environment)
+
+
+def open_access(make_client: Callable[[str], Any], region: str) -> RegistryAccess:
+    """Return access to ECR and to what this machine's docker has logged in to.
+
+    `make_client` returns boto3's ECR client for a region.
+    """
+
+    def open_ecr(region: str) -> EcrGateway:
+        return EcrGateway(make_client(region), region, time.time)
+
+    retry = Retry(time.time, time.sleep, random.random)
+    docker_config = read_docker_config(os.environ)
+    return RegistryAccess(open_ecr(region), open_ecr, docker_config, os.environ, retry)
+
+
+def open_registry_images(
+    access: RegistryAccess,
+    settings: ExecutorSettings,
+    way: Way,
+    architecture: str,
+    say: Callable[[str], None],
+) -> RegistryImages:
+    """Return images that are made ready in registries, for jobs of an architecture."""
+    layers: tuple[RuntimeLayer, ...] = ()
+    if way == "layer":
+        layers = find_layers(access, settings.runtime_image, architecture, say)
+    destination = Destination(settings.repository or DEFAULT_REPOSITORY)
+    return RegistryImages(
+        ImagePreparer(Deliverer(access, destination, way, layers, architecture, say))
+    )
+
+
+def find_layers(
+    access: RegistryAccess, runtime_image: str | None, architecture: str, say: Callable[[str], None]
+) -> tuple[RuntimeLayer, ...]:
+    """Return the runtime's layers: those of an image, or else built here for this architecture.
+
+    Raises BatchxError where neither is possible.
+    """
+    if runtime_image:
+        reference = read_container(runtime_image, "--batchx-runtime-image")
+        registry = access.open(reference.host)
+        return use_runtime_image(registry, reference, architecture, access.own_host)
+    runtime = provide_runtime(find_cache_dir(os.environ), say)
+    if runtime.architecture != architecture:
+        raise BatchxError(
+            f"The queue's instances are {architecture}, and this machine builds a runtime for "
+            f"{runtime.architecture} alone: have it pushed from a machine of that kind (batchx "
+            "runtime push), and name it by --batchx-runtime-image."
+        )
+    return use_layer_files(runtime.layers)

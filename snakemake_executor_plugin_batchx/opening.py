@@ -11,7 +11,6 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.aws.preflight import (
-    QueueReport,
     inspect_queue,
     list_root_problems,
 )
@@ -106,23 +105,23 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
 
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
-    settings, workflow = executor.executor_settings, executor.workflow
+    settings, workflow, log = executor.executor_settings, executor.workflow, executor.logger
     _refuse_foreign_storage(settings, workflow.storage_settings)
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
-        session = open_session(settings, stack, choose_runtime(settings, executor.logger.info))
+        session = open_session(settings, stack, choose_runtime(settings, log.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         store = S3Gateway(session.s3_client, root.bucket)
         budget = CallBudget(time.monotonic, time.sleep)
         gateway = BatchGateway(session.batch_client, budget)
         queue = inspect_queue(gateway, session.job_queue, session.region)
-        _refuse_problems(
-            queue, list_root_problems(store, root.get_probe_key(run_id), _make_note(run_id))
-        )
+        note = {"run_id": run_id, "batchx": __version__}
+        root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
+        _refuse_problems([*queue.problems, *root_problems])
         if queue.local_runner == "process":
-            _warn_of_containers(workflow, executor.logger, session.runner_doubt)
-        delivery = open_delivery(settings, queue, session, gateway, executor.logger.info)
+            _warn_of_containers(workflow, log, session.runner_doubt)
+        delivery = open_delivery(settings, queue, session, gateway, log.info)
         provide_all(delivery.images, list_containers(workflow))
         context = RunContext(
             run_id=run_id,
@@ -136,10 +135,9 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         )
         definitions = Definitions(gateway, _make_definition_settings(settings, session, delivery))
         ports = _open_ports(executor, context, store, gateway, definitions, delivery, stack)
-        conductor = Conductor(context, ports)
         kept = stack.pop_all()
     return OpenRun(
-        *(conductor, kept, budget, definitions, ports.journal, executor.logger, started),
+        *(Conductor(context, ports), kept, budget, definitions, ports.journal, log, started),
         places=Places(context.shared.places),
     )
 
@@ -201,12 +199,7 @@ def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
     )
 
 
-def _make_note(run_id: str) -> dict[str, str]:
-    return {"run_id": run_id, "batchx": __version__}
-
-
-def _refuse_problems(queue: QueueReport, others: list[str]) -> None:
-    problems = [*queue.problems, *others]
+def _refuse_problems(problems: list[str]) -> None:
     if problems:
         raise BatchxError("\n".join(dict.fromkeys(problems)))
 

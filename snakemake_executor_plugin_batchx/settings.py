@@ -114,9 +114,10 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         type=str,
     )
     repository: str | None = _setting(
-        "Where images with the runtime are kept in the account's ECR: the beginning of the "
-        "repositories' names. Default: batchx.",
-        "PREFIX",
+        "Where images with the runtime are kept in the account's ECR: a prefix of repositories "
+        "that batchx may make, with / at its end, or the name of one repository for all of them. "
+        "Default: batchx/.",
+        "NAME",
         type=str,
     )
 
@@ -164,12 +165,6 @@ PATTERNS = (
         "runtime",
         r"layer|image|mount(:(/[^\0]*|efs://fs-[0-9a-f]+(/[^\0]*)?))?",
         "layer, image, mount, mount:/path or mount:efs://fs-id/path",
-    ),
-    Pattern(
-        "repository",
-        r"[a-z0-9]+([._/-][a-z0-9]+)*",
-        "the beginning of an ECR repository's name: lower-case letters and digits, with . _ - / "
-        "between them",
     ),
     Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),

@@ -17,7 +17,7 @@ ALLOWED = {
     "spec.py": set(),
     "errors.py": set(),
     "plan": {"plan", "spec", "errors"},
-    "images": {"images", "errors"},
+    "images": {"images", "plan", "errors"},
     "runtime": {"runtime", "errors", "version"},
     "storage": {"storage", "spec", "errors"},
     "job": {"job", "storage", "spec", "errors"},

@@ -100,8 +100,6 @@ BAD = [
     ("runtime", "layers"),
     ("runtime", "mount:opt"),
     ("runtime", "mount:efs://my-files/x"),
-    ("repository", "Batchx"),
-    ("repository", "/batchx/"),
 ]
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.architecture import find_architecture
@@ -41,7 +41,7 @@ class QueueReport:
 
     problems: tuple[str, ...]
     architecture: str = "amd64"
-    local_runner: str | None = None
+    local_runner: Literal["process", "docker"] | None = None
 
 
 def inspect_queue(describer: QueueDescriber, queue: str, region: str) -> QueueReport:

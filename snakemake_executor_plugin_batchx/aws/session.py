@@ -3,6 +3,7 @@
 The only module that opens the embedded AWS, so that nothing else knows which of the two it is.
 """
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     launch_embedded_aws,
 )
 from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
+from snakemake_executor_plugin_batchx.runtime.build import Runtime
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG as S3_CONFIG
 
@@ -56,6 +58,7 @@ class AwsSession:
     region: str
     batch_client: Any
     s3_client: Any
+    make_ecr_client: Callable[[str], Any]
     job_queue: str
     s3_root: str | None
     job_role: str | None
@@ -66,7 +69,7 @@ class AwsSession:
 def open_session(
     settings: ExecutorSettings,
     stack: ExitStack,
-    provide_runtime: Callable[[], RuntimeTrees] | None = None,
+    provide_runtime: Callable[[], Runtime] | None = None,
 ) -> AwsSession:
     """Open access to AWS as the settings say; what it started ends with `stack`.
 
@@ -94,6 +97,7 @@ def open_session(
         region=region,
         batch_client=session.client("batch", region, config=BATCH_CONFIG),
         s3_client=session.client("s3", region, config=S3_CONFIG),
+        make_ecr_client=functools.partial(session.client, "ecr", config=BATCH_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
@@ -125,13 +129,19 @@ def choose_region(settings: ExecutorSettings, found: str | None) -> str:
 def _open_embedded(
     settings: ExecutorSettings,
     stack: ExitStack,
-    provide_runtime: Callable[[], RuntimeTrees] | None,
+    provide_runtime: Callable[[], Runtime] | None,
 ) -> AwsSession:
-    choice = choose_runner(settings.local_runner or AUTO, provide_runtime)
+    provide_trees = provide_runtime and functools.partial(_provide_trees, provide_runtime)
+    choice = choose_runner(settings.local_runner or AUTO, provide_trees)
     embedded = stack.enter_context(
         launch_embedded_aws(runner=choice.runner, runtime=choice.runtime)
     )
     return _make_embedded_session(settings, embedded, choice.doubt)
+
+
+def _provide_trees(provide_runtime: Callable[[], Runtime]) -> RuntimeTrees:
+    runtime = provide_runtime()
+    return RuntimeTrees(str(runtime.base_tree), str(runtime.own_tree))
 
 
 def _make_embedded_session(
@@ -151,6 +161,9 @@ def _make_embedded_session(
             "batch", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
         ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
+        make_ecr_client=functools.partial(
+            session.client, "ecr", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
+        ),
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",

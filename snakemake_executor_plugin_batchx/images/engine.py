@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.environment import make_image_environment
+from snakemake_executor_plugin_batchx.images.image import plan_environment
 from snakemake_executor_plugin_batchx.images.reference import make_batch_image
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 
@@ -80,7 +80,7 @@ class EngineImages:
         if image is None:
             raise BatchxError(f"{label}: Docker fetched {name}, but does not have it.")
         digest = next(iter(image.digests), f"{name}@{image.image_id}")
-        environment = make_image_environment(image.environment)
+        environment = plan_environment({"config": {"Env": list(image.environment)}})
         return JobImage(self._provide_plain(image), digest, environment)
 
     def _provide_plain(self, image: EngineImage) -> str:

@@ -97,5 +97,5 @@ def find_python_problem(step: Any) -> str | None:
     return (
         f"The script of rule {rule.name} failed, and its image's Python is "
         f"{'.'.join(map(str, version))}: what Snakemake gives to scripts needs "
-        f"{'.'.join(map(str, MIN_PY_VERSION))} or newer. Use an image with a newer Python, or shell:."
+        f"{'.'.join(map(str, MIN_PY_VERSION))} or newer. Use an image with a newer Python."
     )
