@@ -43,7 +43,14 @@ AWS_MODELS = "botocore/data/"
 AWS_SERVICES = {"s3", "signin", "sso", "sso-oidc", "sts"}
 """The services whose models jobs need: S3, and what credentials may come from."""
 
-INSTALLERS_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+INSTALLERS_NOTES = {
+    "RECORD",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+    "uv_build.json",
+    "uv_cache.json",
+}
 """What differs by who installed a package, and tells nothing about it."""
 
 
@@ -72,7 +79,7 @@ def list_packages() -> tuple[Package, ...]:
     for root in ROOTS:
         if root not in needed:
             raise BatchxError(f"{root} is not installed beside batchx: pip install {root}")
-    return tuple(_describe(name, needed[name]) for name in sorted(needed))
+    return tuple(describe_package(name, needed[name]) for name in sorted(needed))
 
 
 def find_installed(name: str) -> metadata.Distribution | None:
@@ -121,7 +128,8 @@ def is_needed(at: str) -> bool:
     return True
 
 
-def _describe(name: str, distribution: metadata.Distribution) -> Package:
+def describe_package(name: str, distribution: metadata.Distribution) -> Package:
+    """Return a distribution with those of its files that jobs need. Raises BatchxError."""
     files = dict(sorted(_list_files(name, distribution)))
     if not any(at.endswith((".py", ".so")) for at in files):
         raise BatchxError(

@@ -1,0 +1,37 @@
+"""`batchx runtime`: what it tells, of a runtime that is built and of one that is not."""
+
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.cli import main
+from snakemake_executor_plugin_batchx.runtime.build import Runtime
+
+
+def test_show_before_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["runtime", "show"]) == 0
+    out = capsys.readouterr().out
+    assert "snakemake 9." in out
+    assert "not built yet: batchx runtime build" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_build_and_show(
+    runtime: Runtime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "batchx").symlink_to(runtime.base_tree.parents[2])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["runtime", "build"]) == 0
+    built = capsys.readouterr()
+    assert "ready" in built.err
+    assert "Building" not in built.err  # it was in the cache
+    assert main(["runtime", "show"]) == 0
+    assert capsys.readouterr().out == built.out
+    for layer in runtime.layers:
+        assert f"{layer.digest}  {layer.size / 1e6:.1f} MB" in built.out
