@@ -15,11 +15,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 
 MARKER = "etc/batchx-image"
 APPLETS = "cat chmod cp cut echo env grep head id ln ls mkdir mv rm sed sh sleep sort tr true wc"
 
-HOSTILE_LIBRARIES = ("libc.so.6", "libz.so.1", "libffi.so.8", "libcrypto.so.3", "libstdc++.so.6")
+HOSTILE_LIBRARIES = ("libz.so.1", "libffi.so.8", "libcrypto.so.3", "libstdc++.so.6")
 
 PRELOADED = """
 #include <stdlib.h>
@@ -36,12 +37,13 @@ int main(void) { puts("musl says hello"); return 0; }
 class Recipe:
     """How an image is made: what fills its root, and the changes to its configuration."""
 
-    fill: Callable[[Path], None]
+    fill: FunctionType
     changes: tuple[str, ...] = ()
 
     def make_tag(self, name: str) -> str:
-        source = inspect.getsource(inspect.getmodule(self.fill) or self.fill)
-        return hashlib.sha256(f"{name}{source}".encode()).hexdigest()[:12]
+        cells = [cell.cell_contents for cell in self.fill.__closure__ or ()]
+        recipe = f"{name}{inspect.getsource(self.fill)}{cells}{self.changes}"
+        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
 def fill_busybox(root: Path) -> None:
@@ -69,6 +71,9 @@ def fill_hostile(root: Path) -> None:
     hostile.mkdir()
     for name in HOSTILE_LIBRARIES:
         (hostile / name).write_text("no library at all")
+    # Sound for the image's own programs, and another one than the runtime's.
+    libc = next((root / "lib").glob("*-linux-gnu/libc.so.6"))
+    shutil.copy(libc, hostile / "libc.so.6")
     for name in ("json", "os", "encodings"):
         (hostile / f"{name}.py").write_text("raise SystemExit('the image got in')\n")
     compile_c("gcc", PRELOADED, root / "preloaded.so", "-shared", "-fPIC")
