@@ -28,7 +28,6 @@ LEFT_OUT_FOLDERS = {
     "dist-packages",
     "ensurepip",
     "idlelib",
-    "lib2to3",
     "pydoc_data",
     "site-packages",
     "test",

@@ -27,8 +27,8 @@ Snakemake passes settings of each that is installed here to every job."""
 
 STORAGE_PLUGIN = "snakemake_storage_plugin_"
 
-LEFT_OUT_DISTRIBUTIONS = {"docutils", "pip", "setuptools", "wheel"}
-"""Docutils is for reports, which are made on the head; the others install packages."""
+LEFT_OUT_DISTRIBUTIONS = {"pip", "setuptools", "wheel"}
+"""What installs packages; some require it to be installed themselves."""
 
 LEFT_OUT_FOLDERS = {"__pycache__", "test", "tests"}
 
@@ -36,12 +36,31 @@ LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h", ".cpp", ".hpp",
 """What Python does not read at run time."""
 
 LEFT_OUT_PATHS = ("boto3/examples/", "pulp/solverdir/", "snakemake/assets/data/")
-"""Documentation, solvers (jobs use the greedy scheduler), and the scripts of reports."""
+"""Examples, solvers (jobs use the greedy scheduler), and the scripts of HTML reports, which are made
+on the head."""
 
 AWS_MODELS = "botocore/data/"
 
-AWS_SERVICES = {"s3", "signin", "sso", "sso-oidc", "sts"}
-"""The services whose models jobs need: S3, and what credentials may come from."""
+AWS_SERVICES = {
+    # What batchx and Snakemake call, and what credentials may come from.
+    *("s3", "signin", "sso", "sso-oidc", "sts"),
+    # What the code of a workflow may call: data, messages, settings.
+    *(
+        "athena",
+        "batch",
+        "cloudwatch",
+        "dynamodb",
+        "ecr",
+        "events",
+        "glue",
+        "kms",
+        "lambda",
+        "logs",
+    ),
+    *("omics", "redshift-data", "s3control", "secretsmanager", "ses", "sesv2", "sns", "sqs", "ssm"),
+    "stepfunctions",
+}
+"""The services whose models go along, of more than 400: all of them are 28 MB."""
 
 INSTALLERS_NOTES = {
     "RECORD",
