@@ -36,8 +36,7 @@ LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h", ".cpp", ".hpp",
 """What Python does not read at run time."""
 
 LEFT_OUT_PATHS = ("boto3/examples/", "pulp/solverdir/", "snakemake/assets/data/")
-"""Examples, solvers (jobs use the greedy scheduler), and the scripts of HTML reports, which are made
-on the head."""
+"""Examples, solvers (jobs schedule greedily), scripts of HTML reports (the head makes them)."""
 
 AWS_MODELS = "botocore/data/"
 
