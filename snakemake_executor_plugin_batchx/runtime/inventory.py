@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -25,7 +25,7 @@ ROOTS = (
 """What jobs need, whatever the version of this plugin. Storage plugins join them, for the head's
 Snakemake passes settings of each that is installed here to every job."""
 
-STORAGE_PLUGIN = "snakemake_storage_plugin_"
+STORAGE_PLUGIN = "snakemake-storage-plugin-"
 
 LEFT_OUT_DISTRIBUTIONS = {"pip", "setuptools", "wheel"}
 """What installs packages; some require it to be installed themselves."""
@@ -91,8 +91,8 @@ class Package:
 def list_packages() -> tuple[Package, ...]:
     """Return the packages that jobs need, sorted by name. Raises BatchxError if one is lacking."""
     # As Snakemake finds its plugins.
-    modules = (module.name for module in pkgutil.iter_modules())
-    plugins = [m.replace("_", "-") for m in modules if m.startswith(STORAGE_PLUGIN)]
+    names = (module.name.replace("_", "-") for module in pkgutil.iter_modules())
+    plugins = [name for name in names if name.startswith(STORAGE_PLUGIN)]
     needed = find_closure([*ROOTS, *plugins], find_installed)
     for root in ROOTS:
         if root not in needed:
@@ -125,11 +125,18 @@ def find_closure(
         if distribution is None:
             continue
         found[name] = distribution
-        for text in distribution.requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(canonicalize_name(requirement.name))
+        waiting += _iter_requirements(distribution)
     return found
+
+
+def _iter_requirements(distribution: metadata.Distribution) -> Iterator[str]:
+    for text in distribution.requires or ():
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue  # of an old package; pip has let it in all the same
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield canonicalize_name(requirement.name)
 
 
 def is_needed(at: str) -> bool:
