@@ -18,7 +18,7 @@ ALLOWED = {
     "errors.py": set(),
     "plan": {"plan", "spec", "errors"},
     "images": {"images", "plan", "errors"},
-    "runtime": {"runtime", "errors", "version"},
+    "runtime": {"runtime", "spec", "errors"},
     "storage": {"storage", "spec", "errors"},
     "job": {"job", "storage", "spec", "errors"},
     "batch": {"batch", "aws", "plan", "spec", "errors"},

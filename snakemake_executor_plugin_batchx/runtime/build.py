@@ -14,7 +14,6 @@ from snakemake_executor_plugin_batchx.runtime.cache import (
     remove_old,
 )
 from snakemake_executor_plugin_batchx.runtime.interpreter import (
-    PREFIX,
     Interpreter,
     inspect_interpreter,
 )
@@ -31,6 +30,7 @@ from snakemake_executor_plugin_batchx.runtime.tree import (
     make_base_tree,
     make_own_tree,
 )
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX
 
 TREE = "tree"
 LAYER = "layer.tar.gz"
@@ -142,7 +142,7 @@ def _build_own(plan: Plan, entry: Path) -> None:
     with open_entry(entry) as part:
         (part / TREE).mkdir()
         make_own_tree(part / TREE, plan.interpreter)
-        at = f"{PREFIX.strip('/')}/{PLUGIN_FOLDER}"
+        at = f"{RUNTIME_PREFIX.strip('/')}/{PLUGIN_FOLDER}"
         write_note(pack_layer(part / TREE, part / LAYER, at), part / NOTE)
         (part / LIBRARIES).write_text("{}", encoding="utf-8")
 

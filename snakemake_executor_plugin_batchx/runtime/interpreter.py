@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-
-PREFIX = "/batchx"
-"""Where the runtime stands in every container."""
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX
 
 ARCHITECTURES = {
     "x86_64": ("amd64", "ld-linux-x86-64.so.2"),
@@ -28,7 +26,6 @@ LEFT_OUT_FOLDERS = {
     "dist-packages",
     "ensurepip",
     "idlelib",
-    "lib2to3",
     "pydoc_data",
     "site-packages",
     "test",
@@ -122,14 +119,14 @@ def _read_libc() -> str:
 
 
 def ask_site_folder(interpreter: Interpreter) -> str:
-    """Return where this interpreter, standing at PREFIX, looks for packages; below PREFIX.
+    """Return where this interpreter, once it stands at RUNTIME_PREFIX, looks for packages.
 
-    Debian's looks in dist-packages, where others look in site-packages.
+    A path below that prefix. Debian's looks in dist-packages, where others look in site-packages.
     """
-    question = f"import site; print('\\n'.join(site.getsitepackages(['{PREFIX}'])))"
+    question = f"import site; print('\\n'.join(site.getsitepackages(['{RUNTIME_PREFIX}'])))"
     command = [str(interpreter.executable), "-I", "-S", "-c", question]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    folders = [line.removeprefix(f"{PREFIX}/") for line in answer.split("\n") if line]
+    folders = [line.removeprefix(f"{RUNTIME_PREFIX}/") for line in answer.split("\n") if line]
     usual = f"{interpreter.library_at}/site-packages"
     return usual if usual in folders else folders[-1]
 

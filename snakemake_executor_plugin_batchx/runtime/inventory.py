@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -25,10 +25,10 @@ ROOTS = (
 """What jobs need, whatever the version of this plugin. Storage plugins join them, for the head's
 Snakemake passes settings of each that is installed here to every job."""
 
-STORAGE_PLUGIN = "snakemake_storage_plugin_"
+STORAGE_PLUGIN = "snakemake-storage-plugin-"
 
-LEFT_OUT_DISTRIBUTIONS = {"docutils", "pip", "setuptools", "wheel"}
-"""Docutils is for reports, which are made on the head; the others install packages."""
+LEFT_OUT_DISTRIBUTIONS = {"pip", "setuptools", "wheel"}
+"""What installs packages; some require it to be installed themselves."""
 
 LEFT_OUT_FOLDERS = {"__pycache__", "test", "tests"}
 
@@ -36,12 +36,30 @@ LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h", ".cpp", ".hpp",
 """What Python does not read at run time."""
 
 LEFT_OUT_PATHS = ("boto3/examples/", "pulp/solverdir/", "snakemake/assets/data/")
-"""Documentation, solvers (jobs use the greedy scheduler), and the scripts of reports."""
+"""Examples, solvers (jobs schedule greedily), scripts of HTML reports (the head makes them)."""
 
 AWS_MODELS = "botocore/data/"
 
-AWS_SERVICES = {"s3", "signin", "sso", "sso-oidc", "sts"}
-"""The services whose models jobs need: S3, and what credentials may come from."""
+AWS_SERVICES = {
+    # What batchx and Snakemake call, and what credentials may come from.
+    *("s3", "signin", "sso", "sso-oidc", "sts"),
+    # What the code of a workflow may call: data, messages, settings.
+    *(
+        "athena",
+        "batch",
+        "cloudwatch",
+        "dynamodb",
+        "ecr",
+        "events",
+        "glue",
+        "kms",
+        "lambda",
+        "logs",
+    ),
+    *("omics", "redshift-data", "s3control", "secretsmanager", "ses", "sesv2", "sns", "sqs", "ssm"),
+    "stepfunctions",
+}
+"""The services whose models go along, of more than 400: all of them are 28 MB."""
 
 INSTALLERS_NOTES = {
     "RECORD",
@@ -73,8 +91,8 @@ class Package:
 def list_packages() -> tuple[Package, ...]:
     """Return the packages that jobs need, sorted by name. Raises BatchxError if one is lacking."""
     # As Snakemake finds its plugins.
-    modules = (module.name for module in pkgutil.iter_modules())
-    plugins = [m.replace("_", "-") for m in modules if m.startswith(STORAGE_PLUGIN)]
+    names = (module.name.replace("_", "-") for module in pkgutil.iter_modules())
+    plugins = [name for name in names if name.startswith(STORAGE_PLUGIN)]
     needed = find_closure([*ROOTS, *plugins], find_installed)
     for root in ROOTS:
         if root not in needed:
@@ -107,11 +125,18 @@ def find_closure(
         if distribution is None:
             continue
         found[name] = distribution
-        for text in distribution.requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(canonicalize_name(requirement.name))
+        waiting += _iter_requirements(distribution)
     return found
+
+
+def _iter_requirements(distribution: metadata.Distribution) -> Iterator[str]:
+    for text in distribution.requires or ():
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue  # of an old package; pip has let it in all the same
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield canonicalize_name(requirement.name)
 
 
 def is_needed(at: str) -> bool:

@@ -17,9 +17,10 @@ from importlib import metadata
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.runtime.interpreter import PREFIX, Interpreter
+from snakemake_executor_plugin_batchx.runtime.interpreter import Interpreter
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX
 
-LIBRARY_FOLDER = f"{PREFIX}/lib"
+LIBRARY_FOLDER = f"{RUNTIME_PREFIX}/lib"
 
 ALWAYS_TAKEN = (
     # What compiled packages may take for granted; those that a workflow imports come later.

@@ -14,7 +14,6 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.runtime.bytecode import compile_tree
 from snakemake_executor_plugin_batchx.runtime.interpreter import (
-    PREFIX,
     Interpreter,
     ask_site_folder,
     list_standard_library,
@@ -28,6 +27,7 @@ from snakemake_executor_plugin_batchx.runtime.libraries import (
     is_elf,
     place_libraries,
 )
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX
 
 PLUGIN_FOLDER = "plugin"
 
@@ -68,14 +68,14 @@ def make_base_tree(
     for name in ("python", "python3"):
         (tree / "bin" / name).symlink_to(interpreter.name)
     # pkgutil.iter_modules, by which Snakemake finds plugins, sees plain folders on sys.path.
-    (tree / site / "batchx.pth").write_text(f"{PREFIX}/{PLUGIN_FOLDER}\n", encoding="ascii")
+    (tree / site / "batchx.pth").write_text(f"{RUNTIME_PREFIX}/{PLUGIN_FOLDER}\n", encoding="ascii")
     (tree / PLUGIN_FOLDER).mkdir()
     compiled = [path for path in {**library, **modules}.values() if _may_be_elf(path)]
     libraries = find_libraries(interpreter, compiled)
     place_libraries(libraries, tree, interpreter.loader_name)
     bind_to_runtime(tree, interpreter)
     say("Compiling …")
-    compile_tree(interpreter, tree, PREFIX)
+    compile_tree(interpreter, tree, RUNTIME_PREFIX)
     set_modes(tree)
     check_tree(tree, interpreter, packages)
     return libraries
@@ -84,7 +84,7 @@ def make_base_tree(
 def make_own_tree(tree: Path, interpreter: Interpreter) -> None:
     """Fill an empty folder with this plugin, as far as jobs need it."""
     copy_files(list_own_files(), tree)
-    compile_tree(interpreter, tree, f"{PREFIX}/{PLUGIN_FOLDER}")
+    compile_tree(interpreter, tree, f"{RUNTIME_PREFIX}/{PLUGIN_FOLDER}")
     set_modes(tree)
 
 

@@ -23,13 +23,10 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from snakemake_executor_plugin_batchx.runtime.inventory import ROOTS, STORAGE_PLUGIN, find_closure
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 from snakemake_executor_plugin_batchx.workflow.script_trees import is_skipped
 from snakemake_executor_plugin_batchx.workflow.source_files import iter_included
-
-RUNTIME = ("snakemake", "snakemake-executor-plugin-batchx", "boto3")
-RUNTIME_PREFIXES = ("snakemake-interface-", "snakemake-storage-plugin-", "snakemake-logger-plugin-")
-"""Distributions that every job's runtime holds, with all that they depend on."""
 
 OWN_PACKAGE = __name__.partition(".")[0]
 
@@ -149,8 +146,9 @@ class Installed:
 
     def list_runtime(self) -> set[str]:
         """Return the distributions that a job's runtime holds."""
-        plugins = {n for n in self.distributions if n.startswith(RUNTIME_PREFIXES)}
-        return self.close_over({*RUNTIME, *plugins})
+        plugins = (name for name in self.distributions if name.startswith(STORAGE_PLUGIN))
+        base = find_closure([*ROOTS, *plugins], self.distributions.get)
+        return {*base, canonicalize_name(OWN_PACKAGE)}
 
 
 def _iter_requirements(

