@@ -358,6 +358,22 @@ def test_a_container_whose_dependency_failed_never_starts(runs: Runs) -> None:
     assert "did not exit successfully" in ends["main"]
 
 
+def test_a_task_may_end_before_all_of_it_started(runs: Runs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        image = f"127.0.0.1:{silent.getsockname()[1]}/slow:1"
+        job_id = submit_task(
+            runs,
+            {"name": "main", "command": "echo done"},
+            {"name": "late", "image": image, "command": "true", "essential": False},
+        )
+        job = runs.wait(job_id)
+    assert (job["status"], job["statusReason"]) == (
+        "SUCCEEDED",
+        "Essential container in task exited",
+    )
+    assert read_task(job) == {"main": 0, "late": None}
+
+
 def test_one_container_that_cannot_start_ends_the_others(runs: Runs) -> None:
     job_id = submit_task(
         runs,
