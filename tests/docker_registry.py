@@ -68,7 +68,9 @@ class TestRegistry:
             # Gone from the engine, so that jobs must pull it.
             subprocess.run([*docker, "rmi", remote], capture_output=True, check=False)
         digest = done.stdout.partition("digest: ")[2].split()[0]
-        return f"{remote.rpartition(':')[0]}@{digest}"
+        by_digest = f"{remote.rpartition(':')[0]}@{digest}"
+        subprocess.run([*docker, "rmi", by_digest], capture_output=True, check=False)
+        return by_digest
 
 
 @contextmanager

@@ -45,14 +45,14 @@ FAILURES = (
     ),
     FailureRow(
         "image",
-        r"CannotPull.*(denied|unauthorized|not authorized|403|401)",
+        r"CannotPull.*(denied|unauthorized|no basic auth|not authorized|403|401)",
         "its image {image} may not be pulled or does not exist: check its name; for ECR the "
         "instance role (or --batchx-execution-role) needs ecr:GetAuthorizationToken, "
         "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
     ),
     FailureRow(
         "image",
-        r"CannotPull.*(not found|manifest unknown|does not exist|repository .* not exist)",
+        r"CannotPull.*(not found|manifest unknown|no such image|not exist)",
         "its image {image} does not exist: check name and tag of the rule's container",
     ),
     FailureRow(

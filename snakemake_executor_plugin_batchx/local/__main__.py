@@ -14,6 +14,7 @@ import selectors
 import signal
 import sys
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.launch import (
     PROCESS,
@@ -82,6 +83,15 @@ def _check_pairs(parser: argparse.ArgumentParser, options: argparse.Namespace) -
 def main(arguments: list[str]) -> int:
     """Serves until told to end; returns the exit status."""
     options = parse_arguments(arguments)
+    try:
+        _serve(options)
+    except BatchxError as error:
+        sys.stderr.write(f"batchx: {error}\n")
+        return 1
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
     signalled = _catch_signals()
     capacity = Capacity(options.vcpus, options.memory_mib)
     identity = Identity(region=options.region)
@@ -101,7 +111,6 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps(dataclasses.asdict(aws)) + "\n")
         sys.stdout.flush()
         _wait_for_end(signalled, is_staying=options.stay)
-    return 0
 
 
 def _catch_signals() -> int:

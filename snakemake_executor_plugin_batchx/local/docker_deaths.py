@@ -14,7 +14,6 @@ from snakemake_executor_plugin_batchx.local.docker_engine import (
 
 PAUSE_SECONDS = 1.0
 GONE_SECONDS = 30.0
-"""How long the engine may be away before its containers are given up."""
 
 
 class DeathWatch:
@@ -25,6 +24,8 @@ class DeathWatch:
         label: which containers, as ``key=value``.
         list_running: the ids of containers whose end is awaited.
         tell: called from the thread with an id.
+        pause_seconds: before the engine is asked again.
+        gone_seconds: how long it may be away before its containers are given up.
     """
 
     def __init__(
@@ -33,11 +34,16 @@ class DeathWatch:
         label: str,
         list_running: Callable[[], Iterable[str]],
         tell: Callable[[str], object],
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+        gone_seconds: float = GONE_SECONDS,
     ):
         self._engine = engine
         self._label = label
         self._list_running = list_running
         self._tell = tell
+        self._pause_seconds = pause_seconds
+        self._gone_seconds = gone_seconds
         self._since = int(time.time())
         self._lock = threading.Lock()
         self._stream: DeathStream | None = None
@@ -64,9 +70,9 @@ class DeathWatch:
             except DaemonError:
                 now = time.monotonic()
                 lost_at = now if lost_at is None else lost_at
-                if now - lost_at > GONE_SECONDS:
+                if now - lost_at > self._gone_seconds:
                     self._give_up()
-            self._is_closing.wait(PAUSE_SECONDS)
+            self._is_closing.wait(self._pause_seconds)
 
     def _follow(self) -> None:
         """Tells of ends until the stream does."""

@@ -194,7 +194,7 @@ class DockerEngine:
             self._client.create_volume(name, labels=dict(labels))
 
     def remove_volume(self, name: str) -> None:
-        """Removes a volume, if it exists."""
+        """Removes a volume, unless it is gone already."""
         with _unless({NOT_FOUND}), _in_daemons_words():
             self._client.remove_volume(name)
 

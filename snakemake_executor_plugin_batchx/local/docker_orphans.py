@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.docker_containers import LABEL
-from snakemake_executor_plugin_batchx.local.docker_engine import DockerEngine
+from snakemake_executor_plugin_batchx.local.docker_engine import DaemonError, DockerEngine
 
 PROC = Path("/proc")
 
@@ -35,17 +36,20 @@ def is_server_dead(label: str) -> bool:
 
 
 def sweep_orphans(engine: DockerEngine) -> None:
-    """Removes what servers that are dead left.
+    """Removes what servers that are dead left; what cannot be removed is told on stderr.
 
     Raises:
-        DaemonError: the engine refuses.
+        DaemonError: the engine lists nothing.
     """
-    for container_id, label in engine.list_containers(LABEL).items():
-        if is_server_dead(label):
-            engine.remove(container_id)
-    for name, label in engine.list_volumes(LABEL).items():
-        if is_server_dead(label):
-            engine.remove_volume(name)
+    for found, remove in (
+        (engine.list_containers(LABEL), engine.remove),
+        (engine.list_volumes(LABEL), engine.remove_volume),
+    ):
+        for identifier in (each for each, label in found.items() if is_server_dead(label)):
+            try:
+                remove(identifier)
+            except DaemonError as error:
+                sys.stderr.write(f"An earlier server left {identifier} in Docker: {error}\n")
 
 
 def _read_namespace() -> str:

@@ -32,7 +32,7 @@ from snakemake_executor_plugin_batchx.local.docker_task import (
     TaskContainer,
 )
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
-from snakemake_executor_plugin_batchx.local.launch import RuntimeTrees
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAwsError, RuntimeTrees
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
@@ -190,10 +190,13 @@ def open_docker_runner(
     """A runner on this machine's engine, which is rid of what dead servers left there.
 
     Raises:
-        DaemonError: no engine answers.
+        EmbeddedAwsError: no engine answers.
     """
-    engine = open_engine()
-    sweep_orphans(engine)
+    try:
+        engine = open_engine()
+        sweep_orphans(engine)
+    except DaemonError as error:
+        raise EmbeddedAwsError(f"Jobs cannot run in Docker: {error}") from error
     return DockerRunner(
         *(events, logs, ContainerWorld(around, runtime, make_server_label()), engine),
         find_credentials=find_credentials,

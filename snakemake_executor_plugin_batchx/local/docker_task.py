@@ -101,6 +101,7 @@ class DockerTask:
         # Set once no container may start any more.
         self._over = asyncio.Event()
         self._is_killed = False
+        self._is_announced = False
 
     async def run(self) -> None:
         """Runs all containers and reports; returns when nothing of them is left."""
@@ -146,6 +147,8 @@ class DockerTask:
             return
         self._ended_by = container
         if container.started.is_set():
+            # Others may not have come so far, and never will.
+            self._announce()
             self.stop()
             asyncio.get_running_loop().call_later(self._ports.grace_seconds, self.kill)
         else:
@@ -197,11 +200,16 @@ class DockerTask:
     def _note_start(self, container: TaskContainer) -> None:
         container.started.set()
         if all(each.started.is_set() for each in self._containers):
-            self._ports.events.report_started(self._order.attempt_id)
+            self._announce()
         if self._is_killed:
             self._send_signal(container, signal.SIGKILL.name)
         elif self._over.is_set():
             self._send_signal(container, container.stop_signal)
+
+    def _announce(self) -> None:
+        if not self._is_announced:
+            self._is_announced = True
+            self._ports.events.report_started(self._order.attempt_id)
 
     async def _provide_image(self, container: TaskContainer) -> None:
         """Waits for the image, unless the task is over before it comes."""

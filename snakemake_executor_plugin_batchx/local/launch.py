@@ -21,7 +21,8 @@ from typing import IO
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
 START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 90.0
+"""Removing some hundred containers takes that long."""
 MISSING = (
     "The embedded AWS needs moto. Install it with: "
     "pip install 'snakemake-executor-plugin-batchx[local]'"

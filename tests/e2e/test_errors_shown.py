@@ -45,6 +45,7 @@ BEFORE_THE_FIRST_SUBMIT: dict[str, dict[str, Any]] = {
             *("--batchx-execution-role", "you"),
             *("--batchx-log-group", "a b"),
             *("--batchx-scratch", "here"),
+            *("--batchx-local-runner", "podman"),
             *("--batchx-tags", "novalue", "aws:x=y", "a=1", "a=2"),
         ]
     },

@@ -15,9 +15,9 @@ PATIENCE_SECONDS = 30
 LOG_GROUP = "/aws/batch/job"
 
 
-def wait_for(find: Callable[[], Any]) -> Any:
+def wait_for(find: Callable[[], Any], patience_seconds: float = PATIENCE_SECONDS) -> Any:
     """What ``find`` returns, as soon as it is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while True:
         found = find()
         if found:
