@@ -57,7 +57,7 @@ class Places:
                 return action(Place(self._access.open(host), inner))
             except RegistryError as error:
                 self._say(f"{reference} is not read through ECR's cache: {error}")
-        return action(Place(self._access.open(reference.api_host), reference))
+        return action(Place(self._access.open(reference.host), reference))
 
 
 def _find_digest(place: Place) -> str:

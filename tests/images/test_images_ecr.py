@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 import pytest
+from docker_registry import TestRegistry
 from image_kit import FakeEcr, make_client_error, make_head
-from registry_server import RegistryServer
 
 from snakemake_executor_plugin_batchx.images.credentials import Credential
 from snakemake_executor_plugin_batchx.images.ecr import EcrError, EcrGateway
@@ -79,7 +79,7 @@ def test_derived_images_are_listed(client: Any) -> None:
 
 
 def test_a_repository_without_its_lifecycle_policy_is_remarked_upon(
-    private_server: RegistryServer,
+    private_server: TestRegistry,
 ) -> None:
     ecr = FakeEcr(private_server)
     ecr.denied = {"PutLifecyclePolicy"}
@@ -89,7 +89,7 @@ def test_a_repository_without_its_lifecycle_policy_is_remarked_upon(
 
 
 def test_a_token_is_kept_until_ten_minutes_before_it_expires(
-    private_server: RegistryServer,
+    private_server: TestRegistry,
 ) -> None:
     ecr = FakeEcr(private_server)
     now = [datetime.now(UTC).timestamp()]
@@ -107,7 +107,7 @@ def test_a_token_is_kept_until_ten_minutes_before_it_expires(
     assert ecr.tokens == 3
 
 
-def test_rules_and_settings_that_may_not_be_asked_for(private_server: RegistryServer) -> None:
+def test_rules_and_settings_that_may_not_be_asked_for(private_server: TestRegistry) -> None:
     ecr = FakeEcr(private_server)
     gateway = open_gateway(ecr)
     assert gateway.is_mounting() is False
@@ -140,7 +140,7 @@ def test_refusals_are_sentences(code: str, words: str) -> None:
 
 
 def test_registries_get_the_login_that_is_for_them(
-    private_server: RegistryServer, public_server: RegistryServer
+    private_server: TestRegistry, public_server: TestRegistry
 ) -> None:
     ecr = FakeEcr(private_server)
     head = make_head(ecr)
