@@ -8,6 +8,7 @@ from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.reference import (
     DOCKER_HUB_API,
     DOCKER_HUB_NAMES,
+    is_local_host,
     parse_ecr_host,
 )
 from snakemake_executor_plugin_batchx.images.registry import Registry
@@ -70,7 +71,8 @@ class RegistryAccess:
     def _choose_source(self, host: str) -> CredentialSource:
         place = parse_ecr_host(host)
         if place is None:
-            is_own = host == self.own_host
+            # The embedded AWS's; asking for its name takes a permission that others do not.
+            is_own = is_local_host(host) and host == self.own_host
             return self.ecr.get_credential if is_own else self._docker_config.make_source(host)
         if place.region not in self._gateways:
             self._gateways[place.region] = self._open_ecr(place.region)

@@ -34,7 +34,7 @@ def push_runtime(
     image = make_runtime_image([layer.addition for layer in runtime], architecture)
     manifest = image.manifest
     tag = TAG_PREFIX + manifest.digest.partition(":")[2][:TAG_HASH_CHARACTERS]
-    if registry.find_digest(repository, tag) == manifest.digest:
+    if registry.find_manifest(repository, tag) == manifest:
         return manifest.digest
     blobs = [*(layer.blob for layer in runtime), make_bytes_blob(image.config)]
     BlobCopier(registry, retry).copy(repository, blobs, progress)

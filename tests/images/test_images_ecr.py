@@ -10,9 +10,10 @@ from typing import Any
 import boto3
 import pytest
 from docker_registry import TestRegistry
-from image_kit import FakeEcr, make_client_error, make_head
+from image_kit import FakeEcr, Waits, make_client_error, make_head
 
-from snakemake_executor_plugin_batchx.images.credentials import Credential
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
+from snakemake_executor_plugin_batchx.images.credentials import Credential, DockerConfig
 from snakemake_executor_plugin_batchx.images.ecr import EcrError, EcrGateway
 from snakemake_executor_plugin_batchx.images.media import OCI_MANIFEST
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
@@ -143,16 +144,28 @@ def test_registries_get_the_login_that_is_for_them(
     private_server: TestRegistry, public_server: TestRegistry
 ) -> None:
     ecr = FakeEcr(private_server)
-    head = make_head(ecr)
     asked: list[str] = []
-    access = head.access
-    access._open_ecr = lambda region: asked.append(region) or open_gateway(ecr)  # type: ignore[func-returns-value]
+
+    def open_ecr(region: str) -> EcrGateway:
+        asked.append(region)
+        return open_gateway(ecr)
+
+    config = DockerConfig({"auths": {"quay.io": {"username": "me", "password": "x"}}}, None)
+    access = RegistryAccess(open_gateway(ecr), open_ecr, config, {}, Waits().make_retry())
     for host in (
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
         "999999999999.dkr.ecr.us-east-1.amazonaws.com",
         "999999999999.dkr-ecr.us-east-1.on.aws",
         private_server.host,
+        "quay.io",
     ):
-        assert access.open(host)._transport.is_logged_in()
+        assert access.open(host).is_logged_in()
     assert asked == ["us-east-1"]
-    assert not access.open(public_server.host)._transport.is_logged_in()
+    assert not access.open(public_server.host).is_logged_in()
+    assert access.open("docker.io") is access.open("registry-1.docker.io")
+
+
+def test_public_images_need_no_right_to_log_in_at_ecr(private_server: TestRegistry) -> None:
+    ecr = FakeEcr(private_server)
+    ecr.denied = {"GetAuthorizationToken"}
+    assert not make_head(ecr).access.open("quay.io").is_logged_in()
