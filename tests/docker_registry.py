@@ -1,8 +1,9 @@
-"""A registry of this machine (distribution v2) that wants the password of user AWS, as ECR does."""
+"""A registry of this machine (distribution v2): as ECR does, it wants the password of user AWS."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
 import socket
 import subprocess
 import time
@@ -25,9 +26,12 @@ storage:
   filesystem: {{rootdirectory: {folder}/storage}}
   delete: {{enabled: true}}
 http: {{addr: {host}}}
+"""
+AUTH = """
 auth:
   htpasswd: {{realm: ECR, path: {folder}/htpasswd}}
 """
+USER = "AWS"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,29 @@ class TestRegistry:
     def host(self) -> str:
         """``127.0.0.1:<port>``."""
         return self.access.host
+
+    @property
+    def user(self) -> str:
+        """Who may log in; nobody has to where it is empty."""
+        return USER if self.password else ""
+
+    @property
+    def login(self) -> dict[str, object]:
+        """What docker's config.json has in ``auths`` after logging in."""
+        entry = {"username": self.user, "password": self.password}
+        return {self.host: entry} if self.user else {}
+
+    def count_blobs(self) -> int:
+        """How many blobs, manifests among them, it keeps for all repositories."""
+        return len(list(self.folder.glob("storage/docker/registry/v2/blobs/sha256/*/*")))
+
+    def find_repository(self, name: str) -> Path:
+        """The folder in which it keeps a repository."""
+        return self.folder / "storage/docker/registry/v2/repositories" / name
+
+    def remove_images(self, name: str) -> None:
+        """Forgets a repository's images, as a lifecycle rule does."""
+        shutil.rmtree(self.find_repository(name) / "_manifests")
 
     def change_password(self, password: str) -> None:
         """As if ECR's tokens had expired: only the new password is taken from now on."""
@@ -74,15 +101,17 @@ class TestRegistry:
 
 
 @contextmanager
-def run_registry(folder: Path) -> Iterator[TestRegistry]:
+def run_registry(folder: Path, *, is_private: bool = True) -> Iterator[TestRegistry]:
     """Runs a registry with its storage in an empty folder, on a free port."""
     need_program("docker-registry", "htpasswd")
     with socket.create_server(("127.0.0.1", 0)) as free:
         host = f"127.0.0.1:{free.getsockname()[1]}"
-    password = secrets.token_hex(16)
-    write_password(folder, password)
+    password = secrets.token_hex(16) if is_private else ""
+    if is_private:
+        write_password(folder, password)
     config = folder / "config.yml"
-    config.write_text(CONFIG.format(folder=folder, host=host))
+    template = CONFIG + (AUTH if is_private else "")
+    config.write_text(template.format(folder=folder, host=host))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["docker-registry", "serve", str(config)], stdout=log, stderr=log
@@ -104,7 +133,7 @@ def write_password(folder: Path, password: str) -> None:
 
 
 def wait_until_it_answers(host: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when it demands a password."""
+    """Returns when it answers, be it by demanding a password."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
@@ -114,4 +143,6 @@ def wait_until_it_answers(host: str, process: subprocess.Popen[bytes]) -> None:
             return
         except OSError:
             time.sleep(0.05)
+        else:
+            return
     raise AssertionError(f"docker-registry did not start: it ended with {process.returncode}")

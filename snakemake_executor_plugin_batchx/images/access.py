@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from snakemake_executor_plugin_batchx.images.credentials import CredentialSource, DockerConfig
 from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
-from snakemake_executor_plugin_batchx.images.reference import parse_ecr_host
+from snakemake_executor_plugin_batchx.images.reference import (
+    DOCKER_HUB_API,
+    DOCKER_HUB_NAMES,
+    is_local_host,
+    parse_ecr_host,
+)
 from snakemake_executor_plugin_batchx.images.registry import Registry
 from snakemake_executor_plugin_batchx.images.source import PullThroughRule
 from snakemake_executor_plugin_batchx.images.transport import Retry, Transport, open_pool
@@ -42,7 +47,8 @@ class RegistryAccess:
         return self.ecr.registry_host
 
     def open(self, host: str) -> Registry:
-        """Return the registry at a host, with the login that is for it."""
+        """Return the registry at a host (or of Docker Hub's name), with the login for it."""
+        host = DOCKER_HUB_API if host in DOCKER_HUB_NAMES else host
         with self._lock:
             if host not in self._registries:
                 pool = open_pool(host, self._environment)
@@ -65,7 +71,8 @@ class RegistryAccess:
     def _choose_source(self, host: str) -> CredentialSource:
         place = parse_ecr_host(host)
         if place is None:
-            is_own = host == self.own_host
+            # The embedded AWS's; asking for its name takes a permission that others do not.
+            is_own = is_local_host(host) and host == self.own_host
             return self.ecr.get_credential if is_own else self._docker_config.make_source(host)
         if place.region not in self._gateways:
             self._gateways[place.region] = self._open_ecr(place.region)

@@ -115,10 +115,9 @@ class BlobCopier:
         if self._registry.has_blob(repository, blob.digest):
             progress(blob.size)
             return "present"
-        mount_from = self._known.get(blob.digest) or blob.mount_from
         attempt = 1
         while True:
-            location = self._registry.start_upload(repository, blob.digest, mount_from)
+            location = self._start(repository, blob)
             if not location:
                 progress(blob.size)
                 return "mounted"
@@ -131,6 +130,17 @@ class BlobCopier:
                 attempt += 1
             else:
                 return "copied"
+
+    def _start(self, repository: str, blob: Blob) -> str:
+        """Return where to upload a blob; empty if it was mounted. Who may not mount may upload."""
+        mount_from = self._known.get(blob.digest) or blob.mount_from
+        if mount_from:
+            try:
+                return self._registry.start_upload(repository, blob.digest, mount_from)
+            except RegistryError as error:
+                if error.is_transient:
+                    raise
+        return self._registry.start_upload(repository, blob.digest)
 
     def _upload(
         self, repository: str, location: str, blob: Blob, progress: Callable[[int], object]

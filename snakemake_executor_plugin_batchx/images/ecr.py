@@ -102,7 +102,10 @@ class EcrClient(Protocol):
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A tagged image in a repository, as ECR lists it; `pushed` is in seconds since 1970."""
+    """A tagged image in a repository, as ECR lists it.
+
+    `size` in bytes; `pushed` in seconds since 1970, 0 where ECR does not tell.
+    """
 
     repository: str
     tag: str
@@ -241,6 +244,7 @@ class EcrGateway:
         request = {"repositoryName": name, "filter": {"tagStatus": "TAGGED"}}
         for answer in self._page("DescribeImages", self._client.describe_images, **request):
             for image in answer["imageDetails"]:
+                pushed = image.get("imagePushedAt")
                 for tag in image.get("imageTags", []):
                     if tag.startswith(tag_prefix):
                         yield StoredImage(
@@ -248,7 +252,7 @@ class EcrGateway:
                             tag,
                             str(image["imageDigest"]),
                             int(image.get("imageSizeInBytes", 0)),
-                            image["imagePushedAt"].timestamp(),
+                            pushed.timestamp() if pushed else 0.0,
                         )
 
     def _page(

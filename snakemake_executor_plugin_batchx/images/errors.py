@@ -14,6 +14,8 @@ from snakemake_executor_plugin_batchx.images.reference import (
 TRANSIENT_STATUSES = frozenset({0, 408, 429, 500, 502, 503, 504})
 """What another try may mend; 0 stands for no answer at all."""
 
+TRANSIENT_KINDS = frozenset({"trouble", "garbled"})
+
 EXPIRED_WORDS = re.compile(r"authorization token has expired", re.IGNORECASE)
 """ECR says so with 403 (ECR Public with 400), where others send 401."""
 
@@ -39,7 +41,9 @@ class RegistryError(BatchxError):
     @property
     def is_transient(self) -> bool:
         """Whether another try may help."""
-        return self.kind == "trouble" or self.status in TRANSIENT_STATUSES
+        return self.kind in TRANSIENT_KINDS or (
+            self.status in TRANSIENT_STATUSES and self.kind != "certificate"
+        )
 
     @property
     def is_absence(self) -> bool:
@@ -209,6 +213,15 @@ ROWS = (
         "",
         set(),
         "There is no image {image}: check its name and tag.",
+    ),
+    # Also what distribution says to the second of two that push the same manifest at once.
+    _row(
+        "garbled",
+        {400},
+        r"DIGEST_INVALID|SIZE_INVALID",
+        {"push"},
+        "{host} got other bytes for {image} than were sent ({said}): try again, and look for what "
+        "changes them on the way.",
     ),
     _row(
         "certificate",

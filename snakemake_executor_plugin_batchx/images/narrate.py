@@ -32,7 +32,7 @@ class CopyProgress:
         self._told = 0
         self._lock = threading.Lock()
         if size >= LONG_COPY_BYTES:
-            say(f"preparing {name}: {format_bytes(size)} to look after")
+            say(f"preparing {name}: up to {format_bytes(size)} to copy")
 
     def add(self, count: int) -> None:
         """Take in bytes that are done; less than none if they have to be sent again."""

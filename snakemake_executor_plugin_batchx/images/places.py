@@ -38,7 +38,12 @@ class Places:
 
         Raises RegistryError, among them that there is no such image.
         """
-        return reference.digest or self._try_places(reference, _find_digest)
+        return reference.digest or self._try_places(
+            reference,
+            lambda place: place.registry.read_digest(
+                place.reference.repository, place.reference.tag
+            ),
+        )
 
     def read(self, reference: ImageReference, digest: str, architecture: str) -> Image:
         """Return the image of a digest. Raises BatchxError, which names it by `reference`."""
@@ -57,11 +62,4 @@ class Places:
                 return action(Place(self._access.open(host), inner))
             except RegistryError as error:
                 self._say(f"{reference} is not read through ECR's cache: {error}")
-        return action(Place(self._access.open(reference.api_host), reference))
-
-
-def _find_digest(place: Place) -> str:
-    reference = place.reference
-    digest = place.registry.find_digest(reference.repository, reference.locator)
-    # Absence is told by the answer to a GET, in the registry's words.
-    return digest or place.registry.read_manifest(reference.repository, reference.locator).digest
+        return action(Place(self._access.open(reference.host), reference))

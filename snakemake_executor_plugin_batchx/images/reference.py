@@ -74,11 +74,6 @@ class ImageReference:
         """What names the manifest within its repository: the digest if there is one."""
         return self.digest or self.tag
 
-    @property
-    def api_host(self) -> str:
-        """Where the registry's API answers: Docker Hub's is not at its name."""
-        return DOCKER_HUB_API if self.host == DOCKER_HUB else self.host
-
     def at(self, digest: str) -> "ImageReference":
         """Return the same repository's image of a digest."""
         return ImageReference(self.host, self.repository, "", digest)

@@ -55,13 +55,17 @@ class Registry:
         """How often what was asked."""
         return self._transport.counts
 
+    def is_logged_in(self) -> bool:
+        """Return True if there are credentials for this registry."""
+        return self._transport.is_logged_in()
+
     # Manifests
 
-    def find_digest(self, repository: str, locator: str) -> str | None:
-        """Return the digest of a tag (or digest), None where there is none such.
+    def read_digest(self, repository: str, locator: str) -> str:
+        """Return the digest of a tag.
 
-        A HEAD, which Docker Hub does not count as a pull. Its refusals have no text, so they are
-        asked for once more by a GET, whose answer counts.
+        A HEAD, which Docker Hub does not count as a pull. Its refusals have no text, and ECR's did
+        not always name the digest: a GET then tells.
         """
         request = self._ask_manifest("HEAD", repository, locator)
         try:
@@ -71,10 +75,7 @@ class Registry:
             if error.is_transient:
                 raise
             digest = ""
-        if digest:
-            return digest
-        found = self.find_manifest(repository, locator)
-        return found.digest if found else None
+        return digest or self.read_manifest(repository, locator).digest
 
     def find_manifest(self, repository: str, locator: str) -> Manifest | None:
         """Return a manifest by tag or digest, None where there is none such."""
@@ -112,10 +113,9 @@ class Registry:
         try:
             self._transport.send(request)
         except RegistryError as error:
-            there = self.find_digest(repository, tag) if error.kind == "immutable" else None
-            if there is None:
+            if error.kind != "immutable":
                 raise
-            return there
+            return self.read_digest(repository, tag)
         return hash_bytes(raw)
 
     # Blobs
@@ -248,7 +248,7 @@ class Registry:
             repository,
             locator,
             is_push=is_push,
-            is_logged_in=self._transport.is_logged_in(),
+            is_logged_in=self.is_logged_in(),
         )
 
     def _tell_damage(self, repository: str, digest: str) -> RegistryError:

@@ -14,7 +14,6 @@ import urllib3
 
 from snakemake_executor_plugin_batchx.images.credentials import CredentialSource
 from snakemake_executor_plugin_batchx.images.errors import (
-    TRANSIENT_STATUSES,
     Asked,
     RegistryError,
     explain_refusal,
@@ -24,8 +23,15 @@ from snakemake_executor_plugin_batchx.images.login import Login, TokenRequest
 from snakemake_executor_plugin_batchx.images.reference import is_local_host
 
 CONNECT_SECONDS = 15.0
-READ_SECONDS = 90.0
-CONNECTIONS = 8
+READ_SECONDS = 60.0
+UPLOAD_SECONDS = 600.0
+"""How long a registry may check a blob of gigabytes before it answers."""
+
+CONNECTIONS = 32
+"""Images prepared at once, times the blobs of each."""
+
+READ_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+UPLOAD_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=UPLOAD_SECONDS)
 
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.5
@@ -90,7 +96,7 @@ def open_pool(host: str, environment: Mapping[str, str]) -> urllib3.PoolManager:
     """Return connections to `host`, through the proxy that the environment names for it."""
     options: dict[str, Any] = {
         "maxsize": CONNECTIONS,
-        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        "timeout": READ_TIMEOUT,
         "retries": False,
     }
     bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
@@ -182,6 +188,7 @@ class Transport:
                 url,
                 body=request.body,
                 headers=self._make_headers(request, url, authorization),
+                timeout=READ_TIMEOUT if request.is_repeatable else UPLOAD_TIMEOUT,
                 redirect=False,
                 preload_content=False,
             )
@@ -218,8 +225,7 @@ class Transport:
     def _may_repeat(
         self, request: Request, refusal: RegistryError, attempt: int, retry_after: str
     ) -> bool:
-        is_worth_it = refusal.status in TRANSIENT_STATUSES and refusal.kind != "certificate"
-        if not request.is_repeatable or not is_worth_it or attempt >= ATTEMPTS:
+        if not request.is_repeatable or not refusal.is_transient or attempt >= ATTEMPTS:
             return False
         return self.retry.pause(attempt, retry_after)
 
@@ -254,7 +260,7 @@ class Transport:
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 message = _tell_plainly(error)
             refusal = explain_refusal(asked, status, code, message)
-            if attempt >= ATTEMPTS or status not in TRANSIENT_STATUSES:
+            if attempt >= ATTEMPTS or not refusal.is_transient:
                 raise refusal
             if not self.retry.pause(attempt, retry_after):
                 raise refusal

@@ -4,37 +4,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_registry import TestRegistry, run_registry
 from image_kit import FakeEcr, Layer, make_layer
-from registry_server import RegistryServer, serve_registry
-from tools import need_program
 
 
 @pytest.fixture(scope="session")
-def private_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    need_program("docker-registry", "htpasswd")
-    with serve_registry(tmp_path_factory.mktemp("private"), is_private=True) as server:
+def private_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRegistry]:
+    with run_registry(tmp_path_factory.mktemp("private")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def public_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    need_program("docker-registry")
-    with serve_registry(tmp_path_factory.mktemp("public"), is_private=False) as server:
+def public_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRegistry]:
+    with run_registry(tmp_path_factory.mktemp("public"), is_private=False) as server:
         yield server
 
 
 @pytest.fixture
-def ecr_server(tmp_path: Path) -> Iterator[RegistryServer]:
+def ecr_server(tmp_path: Path) -> Iterator[TestRegistry]:
     """A registry of the test's own that stands for ECR's."""
-    need_program("docker-registry", "htpasswd")
     folder = tmp_path / "ecr"
     folder.mkdir()
-    with serve_registry(folder, is_private=True) as server:
+    with run_registry(folder) as server:
         yield server
 
 
 @pytest.fixture
-def ecr(ecr_server: RegistryServer) -> FakeEcr:
+def ecr(ecr_server: TestRegistry) -> FakeEcr:
     return FakeEcr(ecr_server)
 
 

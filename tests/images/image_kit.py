@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
-from registry_server import RegistryServer
+from docker_registry import TestRegistry
 
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.blobs import BlobCopier, make_bytes_blob
@@ -84,7 +84,7 @@ def open_registry(
     return Registry(Transport(host, lambda _renew: credential, open_pool(host, {}), retry))
 
 
-def open_server(server: RegistryServer) -> Registry:
+def open_server(server: TestRegistry) -> Registry:
     return open_registry(server.host, server.user, server.password)
 
 
@@ -160,7 +160,7 @@ def push_index(
 class FakeEcr:
     """ECR's API in front of a real registry: boto3's answers and errors, not our code's."""
 
-    def __init__(self, server: RegistryServer) -> None:
+    def __init__(self, server: TestRegistry) -> None:
         self.server = server
         self.password = server.password
         self.tokens = 0
@@ -255,9 +255,9 @@ class Head:
         )
 
 
-def make_head(ecr: Any, *logins: RegistryServer, region: str = "eu-west-1") -> Head:
+def make_head(ecr: Any, *logins: TestRegistry, region: str = "eu-west-1") -> Head:
     """Return a head whose ECR is `ecr` and which is logged in at the servers."""
-    auths = {s.host: {"username": s.user, "password": s.password} for s in logins if s.user}
+    auths = {host: entry for server in logins for host, entry in server.login.items()}
 
     def open_ecr(name: str) -> EcrGateway:
         return EcrGateway(ecr, name, time.time)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_images import import_busybox
+from docker_registry import TestRegistry
 from image_kit import FakeEcr, Layer, make_head, make_layer, open_server
-from registry_server import RegistryServer, write_docker_config
-from tools import need_docker, need_program
+from tools import need_docker
 
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.push import push_runtime
@@ -34,36 +34,29 @@ class Docker:
         assert not is_checked or done.returncode == 0, done.stderr
         return done.stdout if is_checked else done.stderr
 
-    def push_busybox(self, image: str, folder: Path) -> None:
-        """Make an image of Debian's static busybox with an entrypoint, and push it."""
-        archive = folder / "root.tar"
-        (folder / "marker").write_text("busybox\n")
-        with tarfile.open(archive, "w") as root:
-            root.add("/bin/busybox", "bin/busybox")
-            root.add(folder / "marker", "etc/marker")
-            for name in ("sh", "cat", "id", "pwd"):
-                link = tarfile.TarInfo(f"bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                root.addfile(link)
-        changes = (
-            'ENTRYPOINT ["/bin/false"]',
-            "USER 1234",
-            "WORKDIR /work",
-            "ENV TOOL=busybox PATH=/bin",
-        )
-        options = [word for change in changes for word in ("--change", change)]
-        self.run("import", *options, str(archive), image)
-        self.images.append(image)
-        self.run("push", image)
+    def push_busybox(self, image: str) -> None:
+        """Make an image of busybox with an entrypoint, and push it."""
+        changes = ('ENTRYPOINT ["/bin/false"]', "USER 1234", "WORKDIR /work", "ENV TOOL=busybox")
+        with import_busybox(files={"etc/marker": "busybox\n"}, changes=changes) as made:
+            self.run("tag", made.tag, image)
+            self.images.append(image)
+            self.run("push", image)
 
 
 @pytest.fixture
-def docker(tmp_path: Path, ecr_server: RegistryServer) -> Iterator[Docker]:
+def docker(tmp_path: Path, ecr_server: TestRegistry) -> Iterator[Docker]:
     need_docker()
-    need_program("busybox")
-    docker = Docker(write_docker_config(tmp_path / "docker", ecr_server))
+    docker = Docker(write_config(tmp_path / "docker", ecr_server))
     yield docker
     docker.run("rmi", "--force", *docker.images, is_checked=False)
+
+
+def write_config(folder: Path, *servers: TestRegistry) -> Path:
+    """Make a folder for --config, logged in at the servers."""
+    auths = {host: entry for server in servers for host, entry in server.login.items()}
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"auths": auths}))
+    return folder
 
 
 @pytest.fixture
@@ -74,12 +67,12 @@ def note(tmp_path: Path) -> tuple[Layer, ...]:
 def test_a_derived_image_runs_by_digest(
     docker: Docker,
     ecr: FakeEcr,
-    public_server: RegistryServer,
+    public_server: TestRegistry,
     note: tuple[Layer, ...],
     tmp_path: Path,
 ) -> None:
     source = f"{public_server.host}/hc/busybox:1"
-    docker.push_busybox(source, tmp_path)
+    docker.push_busybox(source)
     docker.run("rmi", source)
     prepared = ImagePreparer(make_head(ecr).make_deliverer(note)).prepare(source, "Rule a")
     docker.images.append(prepared.image)
@@ -98,7 +91,7 @@ def test_a_derived_image_runs_by_digest(
 
     # Without ECR's login the very same pull is refused.
     docker.run("rmi", "--force", prepared.image)
-    stranger = Docker(write_docker_config(tmp_path / "stranger"))
+    stranger = Docker(write_config(tmp_path / "stranger"))
     assert "no basic auth credentials" in stranger.run("pull", prepared.image, is_checked=False)
 
 

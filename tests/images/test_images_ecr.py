@@ -9,10 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
-from image_kit import FakeEcr, make_client_error, make_head
-from registry_server import RegistryServer
+from docker_registry import TestRegistry
+from image_kit import FakeEcr, Waits, make_client_error, make_head
 
-from snakemake_executor_plugin_batchx.images.credentials import Credential
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
+from snakemake_executor_plugin_batchx.images.credentials import Credential, DockerConfig
 from snakemake_executor_plugin_batchx.images.ecr import EcrError, EcrGateway
 from snakemake_executor_plugin_batchx.images.media import OCI_MANIFEST
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
@@ -79,7 +80,7 @@ def test_derived_images_are_listed(client: Any) -> None:
 
 
 def test_a_repository_without_its_lifecycle_policy_is_remarked_upon(
-    private_server: RegistryServer,
+    private_server: TestRegistry,
 ) -> None:
     ecr = FakeEcr(private_server)
     ecr.denied = {"PutLifecyclePolicy"}
@@ -89,7 +90,7 @@ def test_a_repository_without_its_lifecycle_policy_is_remarked_upon(
 
 
 def test_a_token_is_kept_until_ten_minutes_before_it_expires(
-    private_server: RegistryServer,
+    private_server: TestRegistry,
 ) -> None:
     ecr = FakeEcr(private_server)
     now = [datetime.now(UTC).timestamp()]
@@ -107,7 +108,7 @@ def test_a_token_is_kept_until_ten_minutes_before_it_expires(
     assert ecr.tokens == 3
 
 
-def test_rules_and_settings_that_may_not_be_asked_for(private_server: RegistryServer) -> None:
+def test_rules_and_settings_that_may_not_be_asked_for(private_server: TestRegistry) -> None:
     ecr = FakeEcr(private_server)
     gateway = open_gateway(ecr)
     assert gateway.is_mounting() is False
@@ -140,19 +141,31 @@ def test_refusals_are_sentences(code: str, words: str) -> None:
 
 
 def test_registries_get_the_login_that_is_for_them(
-    private_server: RegistryServer, public_server: RegistryServer
+    private_server: TestRegistry, public_server: TestRegistry
 ) -> None:
     ecr = FakeEcr(private_server)
-    head = make_head(ecr)
     asked: list[str] = []
-    access = head.access
-    access._open_ecr = lambda region: asked.append(region) or open_gateway(ecr)  # type: ignore[func-returns-value]
+
+    def open_ecr(region: str) -> EcrGateway:
+        asked.append(region)
+        return open_gateway(ecr)
+
+    config = DockerConfig({"auths": {"quay.io": {"username": "me", "password": "x"}}}, None)
+    access = RegistryAccess(open_gateway(ecr), open_ecr, config, {}, Waits().make_retry())
     for host in (
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
         "999999999999.dkr.ecr.us-east-1.amazonaws.com",
         "999999999999.dkr-ecr.us-east-1.on.aws",
         private_server.host,
+        "quay.io",
     ):
-        assert access.open(host)._transport.is_logged_in()
+        assert access.open(host).is_logged_in()
     assert asked == ["us-east-1"]
-    assert not access.open(public_server.host)._transport.is_logged_in()
+    assert not access.open(public_server.host).is_logged_in()
+    assert access.open("docker.io") is access.open("registry-1.docker.io")
+
+
+def test_public_images_need_no_right_to_log_in_at_ecr(private_server: TestRegistry) -> None:
+    ecr = FakeEcr(private_server)
+    ecr.denied = {"GetAuthorizationToken"}
+    assert not make_head(ecr).access.open("quay.io").is_logged_in()

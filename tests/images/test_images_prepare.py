@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from docker_registry import TestRegistry
 from image_kit import (
     FakeEcr,
     Head,
@@ -17,7 +18,6 @@ from image_kit import (
     push_image,
     push_index,
 )
-from registry_server import RegistryServer
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.deliver import PreparedImage
@@ -62,10 +62,12 @@ def prepare(head: Head, layers: Layers, container: str, **options: Any) -> Prepa
     return ImagePreparer(head.make_deliverer(layers, **options)).prepare(container, "Rule map")
 
 
-@pytest.mark.parametrize("media_type", [OCI_MANIFEST, DOCKER_MANIFEST])
-@pytest.mark.parametrize("has_media_type", [True, False])
+@pytest.mark.parametrize(
+    ("media_type", "has_media_type"),
+    [(OCI_MANIFEST, True), (OCI_MANIFEST, False), (DOCKER_MANIFEST, True)],
+)
 def test_a_private_image_gets_the_runtime_and_keeps_the_rest(
-    private_server: RegistryServer,
+    private_server: TestRegistry,
     ecr: FakeEcr,
     base_layers: Layers,
     runtime_layers: Layers,
@@ -73,8 +75,6 @@ def test_a_private_image_gets_the_runtime_and_keeps_the_rest(
     has_media_type: bool,
 ) -> None:
     source = open_server(private_server)
-    if media_type == DOCKER_MANIFEST and not has_media_type:
-        pytest.skip("Docker's own manifests must say their type")
     root = push_image(
         source,
         "tools/bwa",
@@ -107,7 +107,7 @@ def test_a_private_image_gets_the_runtime_and_keeps_the_rest(
 
 
 def test_the_second_run_asks_three_times_and_sends_nothing(
-    private_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    private_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(private_server), "tools/twice", "1", base_layers)
     container = f"{private_server.host}/tools/twice:1"
@@ -140,25 +140,25 @@ def test_an_image_within_the_registry_is_mounted_not_copied(
 
 
 def find_tag(ecr: FakeEcr) -> str:
-    folder = ecr.server.folder / "data/docker/registry/v2/repositories/batchx/runtime"
+    folder = ecr.server.find_repository("batchx/runtime")
     (tag,) = (path.name for path in (folder / "_manifests" / "tags").iterdir())
     return tag
 
 
 def test_an_image_that_the_lifecycle_removed_is_derived_again(
-    private_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    private_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(private_server), "tools/gone", "1", base_layers)
     container = f"{private_server.host}/tools/gone:1"
     first = prepare(make_head(ecr, private_server), runtime_layers, container)
-    ecr.server.remove_repository(find(first.image).repository)
+    ecr.server.remove_images(find(first.image).repository)
     again = prepare(make_head(ecr, private_server), runtime_layers, container)
     assert again.is_new
     assert again.image == first.image
 
 
 def test_two_heads_at_once_come_to_the_same_image(
-    private_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    private_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(private_server), "tools/race", "1", base_layers)
     container = f"{private_server.host}/tools/race:1"
@@ -169,7 +169,7 @@ def test_two_heads_at_once_come_to_the_same_image(
 
 
 def test_jobs_of_one_image_prepare_it_once(
-    private_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    private_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(private_server), "tools/many", "1", base_layers)
     head = make_head(ecr, private_server)
@@ -182,7 +182,7 @@ def test_jobs_of_one_image_prepare_it_once(
 
 
 def test_the_index_is_asked_for_the_queues_architecture(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     source = open_server(public_server)
     one = push_image(source, "tools/multi", "amd", base_layers[:1])
@@ -208,7 +208,7 @@ def test_the_index_is_asked_for_the_queues_architecture(
 
 
 def test_preload_of_the_image_is_put_aside(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     env = {"Env": ["LD_PRELOAD=/usr/lib/libjemalloc.so", "A="]}
     push_image(open_server(public_server), "tools/preload", "1", base_layers, env)
@@ -219,7 +219,7 @@ def test_preload_of_the_image_is_put_aside(
 
 
 def test_a_derived_image_is_used_as_it_is(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     source = open_server(public_server)
     digest = push_image(source, "tools/ready", "1", (*base_layers, *runtime_layers))
@@ -231,7 +231,7 @@ def test_a_derived_image_is_used_as_it_is(
 
 @pytest.mark.parametrize("delivery", ["mount", "image"])
 def test_an_image_without_entrypoint_runs_by_digest(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, delivery: str
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, delivery: str
 ) -> None:
     source = open_server(public_server)
     digest = push_image(source, "tools/plain", "1", base_layers, {"Entrypoint": None})
@@ -242,7 +242,7 @@ def test_an_image_without_entrypoint_runs_by_digest(
 
 
 def test_a_mount_clears_the_entrypoint_and_adds_nothing(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(public_server), "tools/entry", "1", base_layers, CONFIG)
     container = f"{public_server.host}/tools/entry:1"
@@ -258,7 +258,7 @@ def test_a_mount_clears_the_entrypoint_and_adds_nothing(
 
 
 def test_one_repository_for_all_is_never_made_nor_changed(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(public_server), "tools/optin", "1", base_layers)
     container = f"{public_server.host}/tools/optin:1"
@@ -268,7 +268,7 @@ def test_one_repository_for_all_is_never_made_nor_changed(
 
 
 def test_who_may_not_push_uses_what_is_there_and_is_told_the_command(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(public_server), "tools/read", "1", base_layers)
     container = f"{public_server.host}/tools/read:1"
@@ -286,7 +286,7 @@ def test_who_may_not_push_uses_what_is_there_and_is_told_the_command(
 
 
 def test_a_pull_through_cache_is_the_source_where_it_answers(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     target = open_server(ecr.server)
     ecr.rules = [
@@ -311,7 +311,7 @@ def test_a_pull_through_cache_is_the_source_where_it_answers(
 
 
 def test_wrong_names_are_told_each_by_a_sentence(
-    private_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    private_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(private_server), "tools/there", "1", base_layers)
     host = private_server.host
@@ -334,7 +334,7 @@ def test_wrong_names_are_told_each_by_a_sentence(
 
 
 def test_a_copy_ends_with_its_run(
-    public_server: RegistryServer, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
     push_image(open_server(public_server), "tools/stop", "1", base_layers)
     stopped = threading.Event()

@@ -239,7 +239,7 @@ def test_an_expired_password_is_renewed_once(server: BadRegistry, refusal: Answe
 
 def test_a_head_that_is_refused_is_explained_by_a_get(server: BadRegistry) -> None:
     server.play(refuse(403), refuse(403, "DENIED", EXPIRED), GOOD)
-    assert open_renewing(server, ["old", "new"]).find_digest("a", "1") == DIGEST
+    assert open_renewing(server, ["old", "new"]).read_digest("a", "1") == DIGEST
     assert [seen.method for seen in server.seen] == ["HEAD", "GET", "GET"]
 
 
@@ -296,6 +296,10 @@ def test_a_mount_that_is_not_granted_becomes_an_upload(server: BadRegistry) -> N
     server.play(refuse(404), Answer(201))
     copier = BlobCopier(open_bad(server, Waits()), Waits().make_retry())
     assert copier.copy("a", [mountable], id).mounted == len(BLOB)
+    server.play(refuse(404), refuse(403, "DENIED", "not yours"), start, Answer(201))
+    copier = BlobCopier(open_bad(server, Waits()), Waits().make_retry())
+    assert copier.copy("a", [mountable], id).copied == len(BLOB)
+    assert "from" not in server.seen[2].path
 
 
 def test_a_tag_that_another_head_wrote_first_stands(server: BadRegistry) -> None:
@@ -303,6 +307,14 @@ def test_a_tag_that_another_head_wrote_first_stands(server: BadRegistry) -> None
     server.play(taken, Answer(200, headers={"Docker-Content-Digest": "sha256:theirs"}))
     written = open_bad(server, Waits()).write_manifest("a", "bx", OCI_MANIFEST, MANIFEST)
     assert written == "sha256:theirs"
+
+
+def test_a_manifest_that_arrives_garbled_is_sent_again(server: BadRegistry) -> None:
+    garbled = refuse(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+    server.play(garbled, Answer(201))
+    written = open_bad(server, Waits()).write_manifest("a", "bx", OCI_MANIFEST, MANIFEST)
+    assert written == DIGEST
+    assert [seen.body for seen in server.seen] == [MANIFEST] * 2
 
 
 def test_plain_http_is_for_this_machine_only() -> None:

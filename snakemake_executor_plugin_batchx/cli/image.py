@@ -1,0 +1,177 @@
+"""`batchx image`: images made ready before others need them, and what is there."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.aws.session import open_session
+from snakemake_executor_plugin_batchx.delivery import find_layers, open_access
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer, PreparedImage
+from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
+from snakemake_executor_plugin_batchx.images.narrate import format_bytes
+from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES
+from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
+from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+
+IMAGES_AT_ONCE = 4
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the `batchx` parser."""
+    parser = subparsers.add_parser(
+        "image",
+        help="prepare images for jobs, or list those that are",
+        description="Jobs run in their rule's image with the job runtime added to it. A run "
+        "prepares what is missing; these commands let somebody with the right to push do it "
+        "for others.",
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    prepare = actions.add_parser(
+        "prepare",
+        help="prepare images, or all that Snakefiles name",
+        description="Prepare images in the account's ECR, as a run would: nothing is sent that is "
+        "there already. Snakefiles are parsed as a run in this folder would.",
+    )
+    prepare.add_argument("targets", nargs="+", metavar="REF|SNAKEFILE")
+    prepare.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE")
+    prepare.add_argument(
+        "--runtime-image",
+        default=os.environ.get("SNAKEMAKE_BATCHX_RUNTIME_IMAGE"),
+        metavar="REF",
+        help="the image that holds the job runtime (default: it is built here)",
+    )
+    prepare.add_argument(
+        "--mount",
+        action="store_true",
+        help="for runs with --batchx-runtime mount: only clear the images' entrypoints",
+    )
+    prepare.add_argument("--architecture", choices=ARCHITECTURES, default=ARCHITECTURES[0])
+    prepare.set_defaults(run=run_prepare)
+    listing = actions.add_parser("list", help="list the images that are prepared")
+    listing.set_defaults(run=run_list)
+    for action in (prepare, listing):
+        add_ecr_options(action)
+
+
+def add_ecr_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where ECR is; defaults are those of a run's settings."""
+    for name, metavar, text in (
+        ("region", "REGION", "the AWS region (default: what AWS's own tools would use)"),
+        ("profile", "NAME", "the profile in ~/.aws/config (default: likewise)"),
+    ):
+        default = os.environ.get(f"SNAKEMAKE_BATCHX_{name.upper()}")
+        parser.add_argument(f"--{name}", default=default, metavar=metavar, help=text)
+    parser.add_argument(
+        "--repository",
+        default=os.environ.get("SNAKEMAKE_BATCHX_REPOSITORY") or DEFAULT_REPOSITORY,
+        metavar="NAME",
+        help="the ECR repository for all images, or with a / at its end the prefix of one for "
+        f"each (default: {DEFAULT_REPOSITORY})",
+    )
+
+
+def open_ecr_access(args: argparse.Namespace) -> RegistryAccess:
+    """Open registries as the options say. Raises BatchxError without credentials or region."""
+    settings = ExecutorSettings(region=args.region, profile=args.profile)
+    with ExitStack() as stack:
+        session = open_session(settings, stack)
+        return open_access(session.make_ecr_client, session.region)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A container to prepare, and who names it."""
+
+    container: str
+    label: str
+
+
+def run_prepare(args: argparse.Namespace) -> int:
+    """Prepare images, a line each; exit with 1 if any could not be."""
+    targets = list_targets(args.targets, args.configfile)
+    access = open_ecr_access(args)
+    layers = () if args.mount else find_layers(access, args.runtime_image, args.architecture, _say)
+    deliverer = Deliverer(
+        access,
+        Destination(args.repository),
+        "mount" if args.mount else "layer",
+        layers,
+        args.architecture,
+        _say,
+    )
+    preparer = ImagePreparer(deliverer)
+    with ThreadPoolExecutor(IMAGES_AT_ONCE) as pool:
+        outcomes = list(pool.map(lambda target: _try_prepare(preparer, target), targets))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    for target, outcome in zip(targets, outcomes, strict=True):
+        if isinstance(outcome, PreparedImage):
+            state = "prepared" if outcome.is_new else "there already"
+            print(f"{target.container}\t{outcome.image}\t{state}")
+    for failure in failures:
+        print(f"batchx: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _try_prepare(preparer: ImagePreparer, target: Target) -> PreparedImage | str:
+    try:
+        return preparer.prepare(target.container, target.label)
+    except BatchxError as error:
+        return str(error)
+
+
+def list_targets(names: Sequence[str], config_files: Sequence[Path]) -> list[Target]:
+    """Return the containers that are named, by themselves or by Snakefiles, each once.
+
+    Raises BatchxError for a Snakefile that cannot be parsed or names no container.
+    """
+    found: dict[str, Target] = {}
+    for name in names:
+        for target in _list_of(name, config_files):
+            found.setdefault(target.container, target)
+    return list(found.values())
+
+
+def _list_of(name: str, config_files: Sequence[Path]) -> list[Target]:
+    if not Path(name).is_file():
+        return [Target(name, f"Image {name}")]
+    # Snakemake takes a second to import, and image references do not need it.
+    from snakemake_executor_plugin_batchx.workflow.containers import read_containers  # noqa: PLC0415
+
+    containers = read_containers(Path(name), config_files)
+    if containers.open_rules:
+        _say(
+            f"{name}: the images of {', '.join(containers.open_rules)} depend on their jobs; name "
+            "them here, or let a run prepare them"
+        )
+    if not containers.rules and not containers.open_rules:
+        raise BatchxError(f"{name} names no container: there is nothing to prepare.")
+    return [
+        Target(container, f"Rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}")
+        for container, rules in containers.rules.items()
+    ]
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List the derived images, the newest first."""
+    access = open_ecr_access(args)
+    host = access.own_host
+    images = access.ecr.list_images(Destination(args.repository).setting, TAG_PREFIX)
+    for image in sorted(images, key=lambda image: image.pushed, reverse=True):
+        day = datetime.fromtimestamp(image.pushed, UTC).strftime("%Y-%m-%d") if image.pushed else ""
+        print(f"{day:10}  {format_bytes(image.size):>9}  {host}/{image.repository}:{image.tag}")
+    if not images:
+        _say(f"no image is prepared in {host}/{args.repository}")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"batchx: {text}", file=sys.stderr, flush=True)
