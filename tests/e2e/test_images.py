@@ -98,8 +98,9 @@ import sys
 from pathlib import Path
 from helper import HELP
 marker = Path("/etc/batchx-image").read_text().strip()
+version = ".".join(map(str, sys.version_info[:2]))
 Path(snakemake.output[0]).write_text(
-    f"{marker} {sys.version_info[0]}.{sys.version_info[1]} {sys.executable} {HELP} {snakemake.rule}\\n"
+    f"{marker} {version} {sys.executable} {HELP} {snakemake.rule}\\n"
 )
 """
 
