@@ -9,12 +9,13 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.child import TerminatedError
+from snakemake_executor_plugin_batchx.job.own_environment import read_start, undo_coercion
 from snakemake_executor_plugin_batchx.job.run import JobRun
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED
 from snakemake_executor_plugin_batchx.storage.gateway import open_bucket
@@ -27,9 +28,10 @@ def raise_terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TerminatedError
 
 
-def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+def main(argv: Sequence[str], environment: MutableMapping[str, str]) -> int:
     """Run one job and return its exit code."""
     region, url = argv
+    undo_coercion(environment, read_start())
     signal.signal(signal.SIGTERM, raise_terminated)
     try:
         bucket, key = parse_s3_url(url)

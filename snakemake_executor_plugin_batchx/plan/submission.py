@@ -11,9 +11,10 @@ def make_job_command(python: str, region: str, spec_url: str) -> list[str]:
 
     `python` is the interpreter that holds batchx. All else a job needs is in the object at
     `spec_url`. The region is said because ECS on EC2 tells a container none, and an image's own
-    environment may tell a wrong one.
+    environment may tell a wrong one. Nor does the image's environment say where modules are (`-I`),
+    or how text is encoded: in UTF-8, as on the head.
     """
-    return [python, "-I", "-m", JOB_MODULE, region, spec_url]
+    return [python, "-I", "-X", "utf8", "-m", JOB_MODULE, region, spec_url]
 
 
 def plan_submission(

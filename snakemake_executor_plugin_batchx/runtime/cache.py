@@ -51,13 +51,14 @@ def lock_folder(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 def open_entry(entry: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `entry` when the body ends well.
 
-    Nobody sees half an entry. An entry that is there already is replaced.
+    Nobody sees half an entry. An entry that is there already is replaced; who has it open keeps it
+    for a while.
     """
     part = Path(tempfile.mkdtemp(prefix=f"{entry.name}{PART}", dir=entry.parent))
     try:
         part.chmod(0o755)
         yield part
-        remove_entry(entry)
+        set_aside(entry)
         try:
             part.rename(entry)
         except OSError:
@@ -67,12 +68,20 @@ def open_entry(entry: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def remove_entry(entry: Path) -> None:
-    """Remove an entry: first out of everyone's sight, then from the disk."""
+def set_aside(entry: Path) -> Path | None:
+    """Take an entry out of everyone's sight; it goes from the disk after ABANDONED_SECONDS.
+
+    Returns where it is now, None if there was none.
+    """
+    if not entry.is_dir():
+        return None
     aside = Path(tempfile.mkdtemp(prefix=f"{entry.name}{PART}", dir=entry.parent))
-    with contextlib.suppress(FileNotFoundError):
+    try:
         entry.rename(aside / "gone")
-    shutil.rmtree(aside, ignore_errors=True)
+    except FileNotFoundError:
+        aside.rmdir()
+        return None
+    return aside
 
 
 def note_use(entry: Path) -> None:
@@ -94,5 +103,5 @@ def remove_old(folder: Path, kind: str, now: float | None = None) -> None:
             shutil.rmtree(path, ignore_errors=True)
     whole = sorted(ages.keys() - parts, key=lambda path: ages[path])
     for path in whole[KEPT:]:
-        if ages[path] > UNUSED_SECONDS:
-            remove_entry(path)
+        if ages[path] > UNUSED_SECONDS and (aside := set_aside(path)):
+            shutil.rmtree(aside, ignore_errors=True)

@@ -39,9 +39,9 @@ def test_requests_as_batch_stored_them(workspace: Workspace) -> None:
     (job,) = describe_jobs_of(workspace)
     container = job["container"]
     assert container["image"] == "quay.io/me/tool:1.0"
-    assert container["command"][:4] == [
+    assert container["command"][:6] == [
         "/batchx/bin/python",
-        "-I",
+        *("-I", "-X", "utf8"),
         "-m",
         "snakemake_executor_plugin_batchx.job",
     ]

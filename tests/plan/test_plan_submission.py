@@ -12,7 +12,7 @@ DEFINITION = "arn:aws:batch:eu-west-1:123456789012:job-definition/bx-map-0123456
 URL = "s3://my-bucket/run/.batchx/runs/20260102T030405-abcdef/000001/spec"
 COMMAND = [
     "/batchx/bin/python",
-    "-I",
+    *("-I", "-X", "utf8"),
     "-m",
     "snakemake_executor_plugin_batchx.job",
     "eu-west-1",

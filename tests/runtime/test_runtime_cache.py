@@ -50,9 +50,13 @@ def test_entry_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_entry_is_replaced(tmp_path: Path) -> None:
     entry = make_entry(tmp_path, "base-1", 0)
-    with open_entry(entry) as part:
+    with (entry / "file").open(), open_entry(entry) as part:
         (part / "new").touch()
     assert [path.name for path in entry.iterdir()] == ["new"]
+    (aside,) = set(tmp_path.iterdir()) - {entry}
+    assert (aside / "gone" / "file").exists()  # a container may have it mounted
+    os.utime(aside, (NOW, NOW))
+    remove_old(tmp_path, "base", NOW + ABANDONED_SECONDS + 1)
     assert list(tmp_path.iterdir()) == [entry]
 
 

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_interpreter
+from snakemake_executor_plugin_batchx.runtime.inventory import Package
 from snakemake_executor_plugin_batchx.runtime.libraries import (
     LIBRARY_FOLDER,
     find_patchelf,
     is_elf,
     list_search_path,
 )
+from snakemake_executor_plugin_batchx.runtime.tree import check_tree
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,11 @@ def test_every_library_is_there(runtime: Runtime) -> None:
 def test_what_compiled_packages_take_for_granted_is_there(runtime: Runtime) -> None:
     present = {path.name for path in (runtime.base_tree / "lib").iterdir()}
     assert {"libz.so.1", "libgcc_s.so.1", "libstdc++.so.6", "libnss_dns.so.2"} <= present
+
+
+def test_what_does_not_work_is_noticed(runtime: Runtime) -> None:
+    """A storage plugin of the head that the runtime cannot import, say."""
+    lacking = Package("snakemake-storage-plugin-lacking", "1.0", {})
+    with pytest.raises(BatchxError, match="snakemake_storage_plugin_lacking"):
+        check_tree(runtime.base_tree, inspect_interpreter(), [lacking])
+    check_tree(runtime.base_tree, inspect_interpreter(), [])
