@@ -20,12 +20,15 @@ from snakemake_executor_plugin_batchx.local.launch import (
     DOCKER,
     PROCESS,
     EmbeddedAws,
+    RuntimeTrees,
     make_command,
     make_environment,
     read_announcement,
     start_process,
 )
 from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
+from snakemake_executor_plugin_batchx.runtime.build import provide_runtime
+from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -72,7 +75,7 @@ def run_up(args: argparse.Namespace) -> int:
         print(f"The embedded AWS is up already, at {running.endpoint_url}.")
         return 0
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    choice = choose_runner(args.runner, None)
+    choice = choose_runner(args.runner, provide_trees)
     command = make_command(
         vcpus=args.vcpus,
         memory_mib=args.memory_mib,
@@ -89,6 +92,12 @@ def run_up(args: argparse.Namespace) -> int:
         print(f"Its jobs run as processes of this machine, not in Docker: {choice.doubt}.")
     print(f'The embedded AWS is up, at {aws.endpoint_url}. Use it: eval "$(batchx local env)"')
     return 0
+
+
+def provide_trees() -> RuntimeTrees:
+    """Return the job runtime's folders, built if need be. Raises BatchxError if it cannot be."""
+    runtime = provide_runtime(find_cache_dir(os.environ), print)
+    return RuntimeTrees(str(runtime.base_tree), str(runtime.own_tree))
 
 
 def run_env(_args: argparse.Namespace) -> int:

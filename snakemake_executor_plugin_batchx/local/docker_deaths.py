@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from snakemake_executor_plugin_batchx.local.docker_engine import (
     DaemonError,
@@ -60,33 +61,34 @@ class DeathWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        lost_at: float | None = None
+        seen_at = time.monotonic()
         while not self._is_closing.is_set():
             try:
-                self._follow()
-                # The stream ended: what died meanwhile must be asked for.
+                stream = self._open_stream()
+                # What died before it, and is not told any more, must be asked for.
                 self._ask()
-                lost_at = None
+                self._follow(stream)
+                seen_at = time.monotonic()
             except DaemonError:
-                now = time.monotonic()
-                lost_at = now if lost_at is None else lost_at
-                if now - lost_at > self._gone_seconds:
+                if time.monotonic() - seen_at > self._gone_seconds:
                     self._give_up()
             self._is_closing.wait(self._pause_seconds)
 
-    def _follow(self) -> None:
-        """Tells of ends until the stream does."""
+    def _open_stream(self) -> DeathStream:
         stream = self._engine.watch_deaths(self._label, self._since)
         with self._lock:
             self._stream = stream
             if self._is_closing.is_set():
                 stream.close()
-        for container_id in stream:
-            self._tell(container_id)
+        return stream
+
+    def _follow(self, stream: DeathStream) -> None:
+        """Tells of ends until the stream ends or breaks off."""
+        with suppress(DaemonError):
+            for container_id in stream:
+                self._tell(container_id)
 
     def _ask(self) -> None:
-        if self._is_closing.is_set():
-            return
         for container_id in list(self._list_running()):
             if not self._engine.is_running(container_id):
                 self._tell(container_id)

@@ -16,6 +16,7 @@ import docker
 import docker.errors
 import docker.utils
 import requests
+import urllib3
 
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
@@ -25,6 +26,14 @@ CALL_SECONDS = 300.0
 
 SAID_BY_DAEMON = "Error response from daemon: "
 UNIX_SOCKET = "http+docker://"
+UNANSWERED = (
+    docker.errors.DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
+"""What is raised where the engine says nothing, or breaks off."""
+
 NOT_FOUND = 404
 CONFLICT = 409
 
@@ -242,7 +251,7 @@ def _in_daemons_words() -> Iterator[None]:
     except docker.errors.APIError as error:
         said = error.explanation or str(error)
         raise DaemonError(f"{SAID_BY_DAEMON}{said}", error.status_code) from error
-    except (docker.errors.DockerException, requests.RequestException) as error:
+    except UNANSWERED as error:
         raise DaemonError(str(error)) from error
 
 

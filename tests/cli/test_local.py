@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools import need_docker
 
 from snakemake_executor_plugin_batchx.cli.local import find_state_file, list_exports, read_running
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
@@ -104,3 +105,23 @@ def test_exports_are_quoted() -> None:
     aws = EmbeddedAws("http://x", "r", "key", "it's; secret", "b", "q", "role", "role", 1)
     lines = [shlex.split(line) for line in list_exports(aws)]
     assert ["export", "AWS_SECRET_ACCESS_KEY=it's; secret"] in lines
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_up_runs_jobs_in_docker_where_it_can(command: Command) -> None:
+    need_docker()
+    up = command.run("up")
+    assert (up.returncode, up.stderr) == (0, "")
+    aws = read_running(command.state_file)
+    assert aws is not None
+    assert aws.runner == "docker"
+    command.run("down")
+    command.environment["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
+    up = command.run("up")
+    assert "Its jobs run as processes of this machine, not in Docker: no Docker engine" in up.stdout
+    refused = Command(command.state_file.parents[1] / "other")
+    refused.environment["DOCKER_HOST"] = command.environment["DOCKER_HOST"]
+    up = refused.run("up", "--runner", "docker")
+    assert up.returncode == 1
+    assert up.stderr.startswith("batchx: Jobs cannot run in Docker on this machine: no Docker")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from snakemake_executor_plugin_batchx.local.docker_deaths import DeathWatch
@@ -15,8 +15,11 @@ PATIENCE_SECONDS = 30
 class Stream:
     """Tells some ends, then breaks off, or waits to be closed."""
 
-    def __init__(self, ids: list[str], *, is_lasting: bool):
+    def __init__(
+        self, ids: list[str], *, is_lasting: bool, at_end: Callable[[], object] = lambda: None
+    ):
         self._ids = ids
+        self._at_end = at_end
         self._closed: queue.SimpleQueue[None] = queue.SimpleQueue()
         if not is_lasting:
             self.close()
@@ -24,6 +27,7 @@ class Stream:
     def __iter__(self) -> Iterator[str]:
         yield from self._ids
         self._closed.get()
+        self._at_end()
 
     def close(self) -> None:
         self._closed.put(None)
@@ -52,7 +56,9 @@ class Engine:
 def test_ends_that_went_unseen_are_asked_for() -> None:
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     lasting = Stream(["late"], is_lasting=True)
-    engine = Engine([Stream(["seen"], is_lasting=False), None, lasting], running={"runs"})
+    running = {"runs", "gone"}
+    breaking = Stream(["seen"], is_lasting=False, at_end=lambda: running.discard("gone"))
+    engine = Engine([breaking, None, lasting], running)
     watch = DeathWatch(
         engine,  # type: ignore[arg-type]
         "key=value",

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from batch_world import make_container, make_definition, make_resources
+from cut_socket import open_cuttable_socket
 from docker_images import Image, import_busybox
 from job_runs import LOG_GROUP, Runs, wait_for
 from strict_client import make_client
@@ -29,6 +31,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
 pytestmark = pytest.mark.docker
 
 LABEL = "batchx.server"
+ENGINE = Path("/var/run/docker.sock")
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 GROW = "x=a; while :; do x=$x$x; done"
 
@@ -430,6 +433,33 @@ def test_what_a_killed_server_left_is_swept_by_the_next(busybox_image: Image) ->
         # Another server that runs keeps its own.
         assert len(list_containers(f"batchx.job={kept}")) == 1
     assert list_containers(f"batchx.job={kept}") == []
+
+
+@pytest.mark.skipif(not ENGINE.exists(), reason="needs the engine's usual socket")
+def test_a_job_outlives_the_loss_of_every_connection_to_the_engine(
+    busybox_image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'echo up; until test -e "$BATCHX_SHARED_FOLDER/go"; do sleep 0.1; done; exit 4'
+    # A path of a socket is at most some hundred characters long.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_cuttable_socket(Path(folder, "docker.sock"), ENGINE) as engine,
+    ):
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+        with launch_embedded_aws(runner=DOCKER) as aws:
+            batch, logs = make_client(aws, "batch"), make_client(aws, "logs")
+            runs = Runs(aws, batch, logs, busybox_image.tag)
+            job_id = runs.submit("sh", "-c", script)
+            job = runs.wait(job_id, "RUNNING")
+            wait_for(lambda: runs.read_log(job))
+            (container,) = list_containers(f"batchx.job={job_id}")
+            environment = dict(each.split("=", 1) for each in inspect(container)["Config"]["Env"])
+            assert engine.cut() >= 2
+            Path(environment["BATCHX_SHARED_FOLDER"], "go").touch()
+            job = runs.wait(job_id)
+            assert (job["container"]["exitCode"], runs.read_log(job)) == (4, ["up"])
+            again = runs.run("echo", "as before")
+            assert again[1] == ["as before"]
 
 
 @pytest.mark.slow
