@@ -16,14 +16,14 @@ def need_program(*names: str) -> None:
 
 
 def need_docker() -> None:
-    """Likewise if no Docker engine answers."""
+    """Likewise if no Docker engine answers, with BATCHX_REQUIRE_DOCKER=1."""
     need_program("docker")
     done = subprocess.run(["docker", "version"], capture_output=True, check=False)
-    _settle("no Docker engine answers" if done.returncode else "")
+    _settle("no Docker engine answers" if done.returncode else "", "BATCHX_REQUIRE_DOCKER")
 
 
-def _settle(problem: str) -> None:
-    if problem and os.environ.get("BATCHX_REQUIRE_TOOLS"):
+def _settle(problem: str, demanding: str = "BATCHX_REQUIRE_TOOLS") -> None:
+    if problem and os.environ.get(demanding):
         pytest.fail(problem)
     if problem:
         pytest.skip(problem)

@@ -1,49 +1,33 @@
 """Images of a real Docker engine: found by name, by digest, rid of an ENTRYPOINT, or refused."""
 
-import os
-import secrets
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from docker_images import import_busybox
+from tools import need_docker
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.docker_engine import DockerEngine, open_docker_engine
-from snakemake_executor_plugin_batchx.images.engine import EngineImages
+from snakemake_executor_plugin_batchx.images.engine import TWIN_CHARACTERS, EngineImages
 
 pytestmark = pytest.mark.docker
 
 
 @pytest.fixture(scope="module")
 def engine() -> DockerEngine:
-    try:
-        return open_docker_engine()
-    except BatchxError as error:
-        if os.environ.get("BATCHX_REQUIRE_TOOLS"):
-            raise
-        pytest.skip(str(error))
+    need_docker()
+    return open_docker_engine()
 
 
 @pytest.fixture
-def image(engine: DockerEngine, tmp_path: Path) -> Iterator[str]:
+def image(engine: DockerEngine) -> Iterator[str]:
     """An image with an ENTRYPOINT and variables, of this test alone."""
-    name = f"bx-engine-test:{secrets.token_hex(4)}"
-    archive = tmp_path / "root.tar"
-    busybox = shutil.which("busybox")
-    assert busybox
-    with tarfile.open(archive, "w") as tar:
-        tar.add(os.path.realpath(busybox), "bin/sh")
     changes = ['ENTRYPOINT ["/bin/sh", "-c"]', "ENV LD_PRELOAD=/lib/mine.so A=b", "USER 1000"]
-    options = [part for change in changes for part in ("--change", change)]
-    subprocess.run(["docker", "import", *options, str(archive), name], check=True)
-    yield name
-    twin = engine.inspect_image(name)
-    assert twin
-    subprocess.run(["docker", "rmi", "-f", name], check=True)
-    subprocess.run(["docker", "rmi", "-f", f"batchx-local:{twin.image_id[7:39]}"], check=False)
+    with import_busybox(changes=changes) as made:
+        yield made.tag
+        twin = f"batchx-local:{made.identifier.removeprefix('sha256:')[:TWIN_CHARACTERS]}"
+        subprocess.run(["docker", "rmi", "-f", twin], check=True, capture_output=True)
 
 
 def test_an_entrypoint_is_cleared_in_a_twin(engine: DockerEngine, image: str) -> None:

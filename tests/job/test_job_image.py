@@ -1,11 +1,11 @@
 """The stand-in for apptainer, under the shells that images have."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tools import need_program
 
 from snakemake_executor_plugin_batchx.job.image import STAND_IN, add_stand_in, deploy_in_image
 
@@ -15,8 +15,7 @@ SHELLS = [["bash"], ["dash"], ["busybox", "sh"]]
 @pytest.fixture(params=SHELLS, ids=" ".join)
 def shell(request: pytest.FixtureRequest) -> list[str]:
     command: list[str] = request.param
-    if shutil.which(command[0]) is None and not os.environ.get("BATCHX_REQUIRE_TOOLS"):
-        pytest.skip(f"no {command[0]}")
+    need_program(command[0])
     return command
 
 
