@@ -5,22 +5,19 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.aws.session import open_session
-from snakemake_executor_plugin_batchx.delivery import find_layers, open_access
+from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
+from snakemake_executor_plugin_batchx.delivery import find_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.deliver import Deliverer, PreparedImage
-from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
+from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.narrate import format_bytes
 from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
-from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 
 IMAGES_AT_ONCE = 4
 
@@ -60,31 +57,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.set_defaults(run=run_list)
     for action in (prepare, listing):
         add_ecr_options(action)
-
-
-def add_ecr_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where ECR is; defaults are those of a run's settings."""
-    for name, metavar, text in (
-        ("region", "REGION", "the AWS region (default: what AWS's own tools would use)"),
-        ("profile", "NAME", "the profile in ~/.aws/config (default: likewise)"),
-    ):
-        default = os.environ.get(f"SNAKEMAKE_BATCHX_{name.upper()}")
-        parser.add_argument(f"--{name}", default=default, metavar=metavar, help=text)
-    parser.add_argument(
-        "--repository",
-        default=os.environ.get("SNAKEMAKE_BATCHX_REPOSITORY") or DEFAULT_REPOSITORY,
-        metavar="NAME",
-        help="the ECR repository for all images, or with a / at its end the prefix of one for "
-        f"each (default: {DEFAULT_REPOSITORY})",
-    )
-
-
-def open_ecr_access(args: argparse.Namespace) -> RegistryAccess:
-    """Open registries as the options say. Raises BatchxError without credentials or region."""
-    settings = ExecutorSettings(region=args.region, profile=args.profile)
-    with ExitStack() as stack:
-        session = open_session(settings, stack)
-        return open_access(session.make_ecr_client, session.region)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ import os
 import sys
 import time
 
+from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
+from snakemake_executor_plugin_batchx.images.destination import Destination
+from snakemake_executor_plugin_batchx.images.push import push_runtime_image
 from snakemake_executor_plugin_batchx.runtime.build import (
     Plan,
     Runtime,
@@ -24,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the `batchx` parser."""
     parser = subparsers.add_parser(
         "runtime",
-        help="build or show what batchx brings into the container of a job",
+        help="build, show or push what batchx brings into the container of a job",
         description="Jobs run in the image of their rule, which needs to hold nothing of batchx: "
         "Python, Snakemake, its storage plugins and their libraries come along as two layers, "
         "built from what is installed here.",
@@ -34,6 +37,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     build.set_defaults(run=run_build)
     show = actions.add_parser("show", help="tell what is in it, without building it")
     show.set_defaults(run=run_show)
+    push = actions.add_parser(
+        "push",
+        help="push it to the account's ECR, for heads that cannot build it",
+        description="Build the runtime, or find it in the cache, and push it as an image of its "
+        "own to the account's ECR. Heads that name that image (--batchx-runtime-image) use its "
+        "layers and build nothing.",
+    )
+    add_ecr_options(push)
+    push.set_defaults(run=run_push)
 
 
 def run_build(_args: argparse.Namespace) -> int:
@@ -53,6 +65,17 @@ def run_show(_args: argparse.Namespace) -> int:
     built = describe_layers(runtime) if runtime else ["not built yet: batchx runtime build"]
     for line in describe_plan(plan) + built:
         print(line)
+    return 0
+
+
+def run_push(args: argparse.Namespace) -> int:
+    """Push the runtime and print the image that holds it, by digest."""
+    destination = Destination(args.repository)
+    access = open_ecr_access(args)
+    runtime = provide_runtime(find_cache_dir(os.environ), _say)
+    image = push_runtime_image(access, destination, runtime.layers, runtime.architecture, _say)
+    _say("it is pushed; runs use it by --batchx-runtime-image, or SNAKEMAKE_BATCHX_RUNTIME_IMAGE:")
+    print(image)
     return 0
 
 

@@ -190,8 +190,8 @@ class Deliverer:
     def _list_blobs(self, image: Image) -> list[Blob]:
         repository, host = image.reference.repository, self._target.host
         of_base = [
-            make_remote_blob(image.registry, repository, digest, size, target_host=host)
-            for digest, size, _ in image.list_layers()
+            make_remote_blob(image.registry, repository, layer.digest, layer.size, target_host=host)
+            for layer in image.layers
         ]
         return [*of_base, *(layer.blob for layer in self._layers)]
 

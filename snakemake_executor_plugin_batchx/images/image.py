@@ -8,10 +8,12 @@ from typing import Any
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.media import INDEXES, MANIFESTS
 from snakemake_executor_plugin_batchx.images.platforms import check_platform, choose_manifest
-from snakemake_executor_plugin_batchx.images.reference import ImageReference
+from snakemake_executor_plugin_batchx.images.reference import ImageReference, is_digest
 from snakemake_executor_plugin_batchx.images.registry import Manifest, Registry
 
 MAX_INDEX_DEPTH = 3
+
+NO_IMAGE = "{name} is no container image but something else in a registry: check its name."
 
 PRELOAD = "LD_PRELOAD"
 SAVED_PRELOAD = "BATCHX_IMAGE_LD_PRELOAD"
@@ -19,18 +21,23 @@ SAVED_PRELOAD = "BATCHX_IMAGE_LD_PRELOAD"
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A layer as a manifest describes it; `size` in bytes."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Image:
-    """A manifest and the config that it names; `reference` names it by digest."""
+    """A manifest and what it names; `reference` names it by digest."""
 
     registry: Registry
     reference: ImageReference
     manifest: Manifest
     config: Mapping[str, Any]
-
-    def list_layers(self) -> list[tuple[str, int, str]]:
-        """Return digest, size in bytes and media type of each layer."""
-        layers = json.loads(self.manifest.raw)["layers"]
-        return [(x["digest"], int(x["size"]), str(x.get("mediaType", ""))) for x in layers]
+    layers: tuple[Layer, ...]
 
 
 def read_image(
@@ -55,7 +62,8 @@ def read_image(
         )
     config = read_config(registry, repository, manifest, name)
     check_platform(config, architecture, name)
-    return Image(registry, reference.at(manifest.digest), manifest, config)
+    layers = _read_layers(manifest, name)
+    return Image(registry, reference.at(manifest.digest), manifest, config, layers)
 
 
 def read_config(
@@ -63,14 +71,29 @@ def read_config(
 ) -> Mapping[str, Any]:
     """Return the config that a manifest names. Raises BatchxError for what is no config."""
     try:
-        descriptor = json.loads(manifest.raw)["config"]
-        digest, size = str(descriptor["digest"]), int(descriptor["size"])
-        config = json.loads(registry.read_small_blob(repository, digest, size))
+        descriptor = _read_descriptor(json.loads(manifest.raw)["config"])
+        data = registry.read_small_blob(repository, descriptor.digest, descriptor.size)
+        config = json.loads(data)
     except (ValueError, LookupError, TypeError):
         config = None
     if not isinstance(config, dict) or not isinstance(config.get("rootfs"), dict):
-        raise BatchxError(f"{name} is no container image but something else in a registry.")
+        raise BatchxError(NO_IMAGE.format(name=name))
     return config
+
+
+def _read_layers(manifest: Manifest, name: str) -> tuple[Layer, ...]:
+    try:
+        return tuple(_read_descriptor(layer) for layer in json.loads(manifest.raw)["layers"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise BatchxError(NO_IMAGE.format(name=name)) from error
+
+
+def _read_descriptor(value: Mapping[str, Any]) -> Layer:
+    """Read what names a blob; digests go into URLs of other registries. Raises ValueError."""
+    digest, size = str(value["digest"]), int(value["size"])
+    if not is_digest(digest) or size < 0:
+        raise ValueError(digest)
+    return Layer(digest, size, str(value.get("mediaType") or ""))
 
 
 def plan_environment(config: Mapping[str, Any]) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Places:
     def __init__(self, access: RegistryAccess, say: Callable[[str], object]) -> None:
         self._access = access
         self._say = say
+        self._failed: set[str] = set()
 
     def resolve(self, reference: ImageReference) -> str:
         """Return the digest that a reference stands for; of an index if it names one.
@@ -55,11 +56,12 @@ class Places:
 
     def _try_places(self, reference: ImageReference, action: Callable[[Place], T]) -> T:
         cached = find_cached_repository(reference, self._access.list_rules())
-        if cached is not None:
+        if cached is not None and cached not in self._failed:
             host = self._access.own_host
             inner = ImageReference(host, cached, reference.tag, reference.digest)
             try:
                 return action(Place(self._access.open(host), inner))
             except RegistryError as error:
+                self._failed.add(cached)
                 self._say(f"{reference} is not read through ECR's cache: {error}")
         return action(Place(self._access.open(reference.host), reference))

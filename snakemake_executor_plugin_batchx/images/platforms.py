@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.reference import is_digest
 
 ARCHITECTURES = ("amd64", "arm64")
 """What AWS Batch has instances for, as images name it."""
@@ -17,7 +18,8 @@ def choose_manifest(raw: bytes, architecture: str, name: str) -> str:
     """
     found: dict[str, str] = {}
     for entry in json.loads(raw).get("manifests") or []:
-        found.setdefault(name_platform(entry.get("platform") or {}), str(entry.get("digest")))
+        if is_digest(str(entry.get("digest"))):
+            found.setdefault(name_platform(entry.get("platform") or {}), entry["digest"])
     digest = found.get(f"linux/{architecture}")
     if digest is None:
         # BuildKit's attestations are listed as unknown/unknown.

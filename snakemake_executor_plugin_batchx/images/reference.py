@@ -79,6 +79,11 @@ class ImageReference:
         return ImageReference(self.host, self.repository, "", digest)
 
 
+def is_digest(text: str) -> bool:
+    """Return True for a SHA-256 digest as registries write it, the only kind that they use."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def is_local_host(host: str) -> bool:
     """Return True for a registry on this machine: the only ones that are asked by plain HTTP."""
     return LOCAL_HOST.fullmatch(host) is not None

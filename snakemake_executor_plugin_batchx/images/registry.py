@@ -13,6 +13,7 @@ import urllib3
 
 from snakemake_executor_plugin_batchx.images.errors import Asked, RegistryError, explain_refusal
 from snakemake_executor_plugin_batchx.images.media import ACCEPTED, name_manifest_type
+from snakemake_executor_plugin_batchx.images.reference import is_digest
 from snakemake_executor_plugin_batchx.images.transport import (
     ATTEMPTS,
     REDIRECTS,
@@ -75,7 +76,7 @@ class Registry:
             if error.is_transient:
                 raise
             digest = ""
-        return digest or self.read_manifest(repository, locator).digest
+        return digest if is_digest(digest) else self.read_manifest(repository, locator).digest
 
     def find_manifest(self, repository: str, locator: str) -> Manifest | None:
         """Return a manifest by tag or digest, None where there is none such."""

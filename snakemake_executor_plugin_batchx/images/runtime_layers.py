@@ -59,15 +59,18 @@ def use_runtime_image(
     """
     name = str(reference)
     image = read_image(registry, reference, architecture, name)
-    layers, diff_ids = image.list_layers(), image.config["rootfs"].get("diff_ids") or []
-    if not layers or len(layers) != len(diff_ids) or any(t not in GZIP_LAYERS for *_, t in layers):
+    layers, diff_ids = image.layers, image.config["rootfs"].get("diff_ids") or []
+    is_gzip = all(layer.media_type in GZIP_LAYERS for layer in layers)
+    if not layers or len(layers) != len(diff_ids) or not is_gzip:
         raise BatchxError(
             f"{name} is no runtime image of batchx: make one with `batchx runtime push`."
         )
     return tuple(
         RuntimeLayer(
-            Addition(digest, str(diff_id), size),
-            make_remote_blob(registry, reference.repository, digest, size, target_host=target_host),
+            Addition(layer.digest, str(diff_id), layer.size),
+            make_remote_blob(
+                registry, reference.repository, layer.digest, layer.size, target_host=target_host
+            ),
         )
-        for (digest, size, _), diff_id in zip(layers, diff_ids, strict=True)
+        for layer, diff_id in zip(layers, diff_ids, strict=True)
     )

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from bad_registry import Answer, serve_badly
 from docker_registry import TestRegistry
 from image_kit import (
     FakeEcr,
@@ -29,7 +30,7 @@ from snakemake_executor_plugin_batchx.images.media import (
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.push import push_runtime
 from snakemake_executor_plugin_batchx.images.reference import ImageReference, parse_reference
-from snakemake_executor_plugin_batchx.images.registry import Registry
+from snakemake_executor_plugin_batchx.images.registry import Registry, hash_bytes
 from snakemake_executor_plugin_batchx.images.runtime_layers import use_runtime_image
 
 Layers = tuple[Layer, ...]
@@ -305,7 +306,7 @@ def test_a_pull_through_cache_is_the_source_where_it_answers(
     assert [line for line in head.said if "cache" in line and "not read" in line] == []
     other = preparer.prepare(f"{public_server.host}/tools/uncached:1", "Rule a")
     assert other.is_new
-    assert any("not read through ECR's cache" in line for line in head.said)
+    assert len([line for line in head.said if "not read through ECR's cache" in line]) == 1
     with pytest.raises(BatchxError, match="lies in a pull-through cache"):
         make_head(ecr).make_deliverer(runtime_layers, setting="cache/")
 
@@ -331,6 +332,32 @@ def test_wrong_names_are_told_each_by_a_sentence(
         stranger.prepare(f"{host}/tools/there:1", "Rule map")
     assert "is private or does not exist" in str(caught.value)
     assert f"docker login {host}" in str(caught.value)
+
+
+PLAIN_CONFIG = json.dumps({"rootfs": {"type": "layers", "diff_ids": []}}).encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"layers": [{"digest": "../../x/manifests/1", "size": 1}]},
+        {"layers": [{"digest": "sha256:12", "size": 1}]},
+        {"layers": None},
+        {"config": {"digest": "sha256:12", "size": 1}},
+        {"config": {}},
+    ],
+)
+def test_what_is_no_image_is_told(
+    ecr: FakeEcr, runtime_layers: Layers, changes: dict[str, Any]
+) -> None:
+    config = {"digest": hash_bytes(PLAIN_CONFIG), "size": len(PLAIN_CONFIG)}
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
+    raw = json.dumps({**manifest, **changes}).encode()
+    with serve_badly() as server:
+        head = Answer(200, headers={"Docker-Content-Digest": hash_bytes(raw)})
+        server.play(head, Answer(200, raw), Answer(200, PLAIN_CONFIG))
+        with pytest.raises(BatchxError, match="is no container image but something else"):
+            prepare(make_head(ecr), runtime_layers, f"{server.host}/odd/thing:1")
 
 
 def test_a_copy_ends_with_its_run(

@@ -304,9 +304,9 @@ def test_a_mount_that_is_not_granted_becomes_an_upload(server: BadRegistry) -> N
 
 def test_a_tag_that_another_head_wrote_first_stands(server: BadRegistry) -> None:
     taken = refuse(400, "TAG_INVALID", "The image tag 'bx' already exists in the 'a' repository")
-    server.play(taken, Answer(200, headers={"Docker-Content-Digest": "sha256:theirs"}))
+    server.play(taken, Answer(200, headers={"Docker-Content-Digest": hash_bytes(b"theirs")}))
     written = open_bad(server, Waits()).write_manifest("a", "bx", OCI_MANIFEST, MANIFEST)
-    assert written == "sha256:theirs"
+    assert written == hash_bytes(b"theirs")
 
 
 def test_a_manifest_that_arrives_garbled_is_sent_again(server: BadRegistry) -> None:
