@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo-run
 PYTEST_FLAGS ?= -n 2
 
-.PHONY: help demo test lint format clean bench-start bench-s3
+.PHONY: help demo test lint format clean bench-start bench-s3 bench-images
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         lint and type checks only"
 	@echo "make bench-start  time what batchx adds to a job, against plain Snakemake"
 	@echo "make bench-s3     time a job in S3 mode, against Snakemake's own s3 storage plugin"
+	@echo "make bench-images time what any image costs, and what a job in it adds (needs Docker, root)"
 	@echo "make format       rewrite the code as the linter wants it"
 	@echo "make clean        remove what the above made"
 
@@ -39,6 +40,9 @@ bench-start: $(VENV)/.installed-local
 
 bench-s3: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/s3_mode.py
+
+bench-images: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/images.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
