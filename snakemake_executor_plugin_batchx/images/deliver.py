@@ -29,7 +29,7 @@ from snakemake_executor_plugin_batchx.images.recipe import (
     holds_runtime,
     make_tag,
 )
-from snakemake_executor_plugin_batchx.images.reference import ImageReference
+from snakemake_executor_plugin_batchx.images.reference import MAX_IMAGE_CHARACTERS, ImageReference
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
 from snakemake_executor_plugin_batchx.images.source import is_cache
 
@@ -121,8 +121,13 @@ class Deliverer:
         return self._use(image, reference, root)
 
     def _use(self, image: Image, reference: ImageReference, root: str) -> PreparedImage:
-        environment = plan_environment(image.config)
-        return PreparedImage(str(image.reference), str(reference.at(root)), environment)
+        name = str(image.reference)
+        if len(name) > MAX_IMAGE_CHARACTERS:
+            raise BatchxError(
+                f"{reference} is, by digest, longer than the {MAX_IMAGE_CHARACTERS} characters "
+                "that AWS Batch allows: give its repository a shorter name."
+            )
+        return PreparedImage(name, str(reference.at(root)), plan_environment(image.config))
 
     # Deriving
 
