@@ -21,7 +21,7 @@ from image_kit import (
 )
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.deliver import PreparedImage
+from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.media import (
     DOCKER_MANIFEST,
     INDEXES,

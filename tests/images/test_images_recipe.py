@@ -68,7 +68,7 @@ def test_configs_with_little_in_them(config: dict[str, Any]) -> None:
     manifest = json.loads(derived.manifest.raw)
     assert manifest["config"] == {
         "mediaType": "c",
-        "digest": derived.config_digest,
+        "digest": hash_bytes(derived.config),
         "size": len(derived.config),
     }
     assert derived.manifest.digest == hash_bytes(derived.manifest.raw)
