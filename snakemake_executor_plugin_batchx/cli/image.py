@@ -12,7 +12,8 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
 from snakemake_executor_plugin_batchx.delivery import find_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.deliver import Deliverer, PreparedImage
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer
+from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.narrate import format_bytes
 from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES

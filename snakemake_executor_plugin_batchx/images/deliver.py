@@ -1,60 +1,26 @@
 """How the runtime meets an image: as a layer of a derived one, by a mount, or being in it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
-from snakemake_executor_plugin_batchx.images.blobs import (
-    Blob,
-    BlobCopier,
-    CopyResult,
-    make_bytes_blob,
-    make_remote_blob,
-)
+from snakemake_executor_plugin_batchx.images.derive import Deriver, PreparedImage
 from snakemake_executor_plugin_batchx.images.destination import Destination
-from snakemake_executor_plugin_batchx.images.ecr import EcrError
-from snakemake_executor_plugin_batchx.images.errors import RegistryError
-from snakemake_executor_plugin_batchx.images.image import Image, plan_environment, read_config
-from snakemake_executor_plugin_batchx.images.narrate import (
-    LONG_COPY_BYTES,
-    CopyProgress,
-    format_bytes,
-)
+from snakemake_executor_plugin_batchx.images.image import Image, plan_environment
 from snakemake_executor_plugin_batchx.images.places import Places
-from snakemake_executor_plugin_batchx.images.recipe import (
-    derive_image,
-    has_entrypoint,
-    holds_runtime,
-    make_tag,
-)
-from snakemake_executor_plugin_batchx.images.reference import ImageReference
+from snakemake_executor_plugin_batchx.images.recipe import has_entrypoint, holds_runtime
+from snakemake_executor_plugin_batchx.images.reference import MAX_IMAGE_CHARACTERS, ImageReference
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
-from snakemake_executor_plugin_batchx.images.source import is_cache
 
 Delivery = Literal["layer", "mount", "image"]
-
-
-@dataclass(frozen=True)
-class PreparedImage:
-    """An image that a job can run in.
-
-    `image` and `base` (what the user named) are by digest; `environment` is what the definition
-    must set for it; `is_new` tells that it was made just now.
-    """
-
-    image: str
-    base: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    is_new: bool = False
 
 
 class Deliverer:
     """Makes images ready for jobs, as `delivery` says. Safe to use from many threads.
 
-    `layers` are the runtime's, of which only `layer` has any use. Raises BatchxError where the
-    destination cannot take images.
+    `layers` are the runtime's, for which only `layer` has a use. Raises BatchxError where ECR
+    cannot take images, which `image` needs none for.
     """
 
     def __init__(
@@ -67,165 +33,43 @@ class Deliverer:
         say: Callable[[str], object],
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._access = access
-        self._destination = destination
-        self._layers = tuple(layers) if delivery == "layer" else ()
+        self._delivery = delivery
+        self._additions = [layer.addition for layer in layers]
         self._architecture = architecture
-        self._say = say
-        self._is_stopped = is_stopped
         self._places = Places(access, say)
-        self._has_told_of_mounting = False
-        self._steps: dict[Delivery, Callable[[ImageReference, str], PreparedImage]] = {
-            "layer": self._deliver_layer,
-            "mount": self._deliver_mount,
-            "image": self._deliver_image,
-        }
-        self._step = self._steps[delivery]
+        self._deriver = None
         if delivery != "image":
-            self._target = access.open(access.own_host)
-            self._copier = BlobCopier(self._target, access.retry)
-            self._refuse_cache()
+            added = layers if delivery == "layer" else ()
+            self._deriver = Deriver(access, destination, added, architecture, say, is_stopped)
 
     def deliver(self, reference: ImageReference) -> PreparedImage:
         """Return the image to run for one that a rule names. Raises BatchxError, one sentence."""
-        return self._step(reference, self._places.resolve(reference))
-
-    # The ways
-
-    def _deliver_layer(self, reference: ImageReference, root: str) -> PreparedImage:
-        found = self._find_derived(reference, root)
+        root = self._places.resolve(reference)
+        found = self._deriver.find(reference, root) if self._deriver else None
         if found:
             return found
         image = self._places.read(reference, root, self._architecture)
-        additions = [layer.addition for layer in self._layers]
-        if holds_runtime(image.manifest, image.config, additions):
-            return self._use(image, reference, root)
-        return self._derive(image, reference, root)
-
-    def _deliver_mount(self, reference: ImageReference, root: str) -> PreparedImage:
-        found = self._find_derived(reference, root)
-        if found:
-            return found
-        image = self._places.read(reference, root, self._architecture)
-        if has_entrypoint(image.config):
-            return self._derive(image, reference, root)
-        return self._use(image, reference, root)
-
-    def _deliver_image(self, reference: ImageReference, root: str) -> PreparedImage:
-        image = self._places.read(reference, root, self._architecture)
-        if has_entrypoint(image.config):
+        if self._is_ready(image):
+            return _use(image, reference, root)
+        if self._deriver is None:
             raise BatchxError(
                 f"{reference} has an ENTRYPOINT, which AWS Batch cannot override: build it with "
                 "ENTRYPOINT [], or use --batchx-runtime layer."
             )
-        return self._use(image, reference, root)
+        return self._deriver.derive(image, reference, root)
 
-    def _use(self, image: Image, reference: ImageReference, root: str) -> PreparedImage:
-        environment = plan_environment(image.config)
-        return PreparedImage(str(image.reference), str(reference.at(root)), environment)
+    def _is_ready(self, image: Image) -> bool:
+        if self._delivery == "layer":
+            return holds_runtime(image.manifest, image.config, self._additions)
+        return not has_entrypoint(image.config)
 
-    # Deriving
 
-    def _locate(self, reference: ImageReference, root: str) -> tuple[str, str]:
-        """Return repository and tag of what is derived from an image."""
-        digests = [layer.addition.digest for layer in self._layers]
-        repository = self._destination.choose_repository(reference, self._target.host)
-        return repository, make_tag(root, self._architecture, digests)
-
-    def _find_derived(self, reference: ImageReference, root: str) -> PreparedImage | None:
-        repository, tag = self._locate(reference, root)
-        manifest = self._target.find_manifest(repository, tag)
-        if manifest is None:
-            return None
-        config = read_config(self._target, repository, manifest, str(reference))
-        return PreparedImage(
-            f"{self._target.host}/{repository}@{manifest.digest}",
-            str(reference.at(root)),
-            plan_environment(config),
+def _use(image: Image, reference: ImageReference, root: str) -> PreparedImage:
+    """Return an image as it is; `root` is the digest that `reference` stands for."""
+    name = str(image.reference)
+    if len(name) > MAX_IMAGE_CHARACTERS:
+        raise BatchxError(
+            f"{reference} is, by digest, longer than the {MAX_IMAGE_CHARACTERS} characters "
+            "that AWS Batch allows: give its repository a shorter name."
         )
-
-    def _derive(self, image: Image, reference: ImageReference, root: str) -> PreparedImage:
-        repository, tag = self._locate(reference, root)
-        started = self._access.retry.clock()
-        try:
-            self._provide_repository(repository)
-            digest, result = self._push(image, repository, tag, reference)
-        except (EcrError, RegistryError) as error:
-            is_denied = error.is_denied if isinstance(error, EcrError) else error.is_denied_push
-            if not is_denied:
-                raise
-            raise BatchxError(
-                f"{reference} is not prepared in {self._target.host}/{repository} and these "
-                f"credentials may not do it: have an administrator run `batchx image prepare "
-                f"{reference}` with the same runtime ({error})"
-            ) from error
-        seconds = self._access.retry.clock() - started
-        self._say(
-            f"prepared {reference} in {seconds:.1f} s: {format_bytes(result.copied)} copied, "
-            f"{format_bytes(result.mounted)} mounted, {format_bytes(result.present)} there already"
-        )
-        self._tell_of_mounting(image, result)
-        return PreparedImage(
-            f"{self._target.host}/{repository}@{digest}",
-            str(reference.at(root)),
-            plan_environment(image.config),
-            is_new=True,
-        )
-
-    def _push(
-        self, image: Image, repository: str, tag: str, reference: ImageReference
-    ) -> tuple[str, CopyResult]:
-        """Push what is derived from an image; return its digest and how its bytes went."""
-        additions = [layer.addition for layer in self._layers]
-        derived = derive_image(image.manifest, image.config, additions, str(reference))
-        blobs = [*self._list_blobs(image), make_bytes_blob(derived.config)]
-        size = sum(blob.size for blob in blobs)
-        progress = CopyProgress(str(reference), size, self._say, self._is_stopped)
-        result = self._copier.copy(repository, blobs, progress.add)
-        manifest = derived.manifest
-        return self._target.write_manifest(
-            repository, tag, manifest.media_type, manifest.raw
-        ), result
-
-    def _list_blobs(self, image: Image) -> list[Blob]:
-        repository, host = image.reference.repository, self._target.host
-        of_base = [
-            make_remote_blob(image.registry, repository, layer.digest, layer.size, target_host=host)
-            for layer in image.layers
-        ]
-        return [*of_base, *(layer.blob for layer in self._layers)]
-
-    def _provide_repository(self, repository: str) -> None:
-        """Make the repository if it is missing and ours to make."""
-        if not self._destination.is_prefix:
-            return
-        try:
-            is_there = self._access.ecr.has_repository(repository)
-        except EcrError as error:
-            # Who may not look may still push.
-            is_there = error.is_denied
-            if not is_there:
-                raise
-        remark = "" if is_there else self._access.ecr.create_repository(repository)
-        if remark:
-            self._say(remark)
-
-    def _refuse_cache(self) -> None:
-        setting = self._destination.setting
-        if is_cache(setting + "x" if setting.endswith("/") else setting, self._access.list_rules()):
-            raise BatchxError(
-                f"--batchx-repository {setting} lies in a pull-through cache of ECR, which takes "
-                "only what it caches: name another repository or prefix."
-            )
-
-    def _tell_of_mounting(self, image: Image, result: CopyResult) -> None:
-        """Say once how copies within ECR could be spared."""
-        is_within = image.registry.host == self._target.host
-        if result.copied < LONG_COPY_BYTES or not is_within or self._has_told_of_mounting:
-            return
-        self._has_told_of_mounting = True
-        if not self._access.ecr.is_mounting():
-            self._say(
-                "layers were copied from one ECR repository to another; the account can share "
-                "them instead: aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED"
-            )
+    return PreparedImage(name, str(reference.at(root)), plan_environment(image.config))

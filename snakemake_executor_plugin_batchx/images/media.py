@@ -7,7 +7,6 @@ from typing import Any
 _DOCKER, _OCI = "application/vnd.docker.", "application/vnd.oci.image."
 
 DOCKER_MANIFEST = _DOCKER + "distribution.manifest.v2+json"
-DOCKER_CONFIG = _DOCKER + "container.image.v1+json"
 DOCKER_LAYER = _DOCKER + "image.rootfs.diff.tar.gzip"
 OCI_MANIFEST = _OCI + "manifest.v1+json"
 OCI_CONFIG = _OCI + "config.v1+json"

@@ -4,7 +4,8 @@ import threading
 from concurrent.futures import Future
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.deliver import Deliverer, PreparedImage
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer
+from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.errors import RegistryError
 from snakemake_executor_plugin_batchx.images.reference import read_container
 

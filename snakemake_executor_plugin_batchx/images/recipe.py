@@ -48,11 +48,6 @@ class DerivedImage:
     config: bytes
     manifest: Manifest
 
-    @property
-    def config_digest(self) -> str:
-        """The config's digest."""
-        return hash_bytes(self.config)
-
 
 def make_tag(root_digest: str, architecture: str, layer_digests: Sequence[str]) -> str:
     """Return the tag of a derived image: a hash of all that makes it."""

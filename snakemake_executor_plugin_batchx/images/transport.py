@@ -278,6 +278,6 @@ def _name_kind(url: str) -> str:
 
 
 def _tell_plainly(error: Exception) -> str:
-    """Return an error's words without object addresses and queries, which may hold signatures."""
-    text = re.sub(r"<[^<>]*>: ?", "", str(error))
+    """Return an error's words without objects and queries, which may hold signatures."""
+    text = re.sub(r"<[^<>]*>: ?|^HTTPS?Connection(Pool)?\([^()]*\): ?", "", str(error))
     return re.sub(r"\?\S+", "", text) or type(error).__name__

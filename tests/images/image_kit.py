@@ -26,7 +26,6 @@ from snakemake_executor_plugin_batchx.images.deliver import Deliverer, Delivery
 from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.media import (
-    DOCKER_CONFIG,
     DOCKER_LAYER,
     DOCKER_MANIFEST,
     INDEXES,
@@ -38,7 +37,10 @@ from snakemake_executor_plugin_batchx.images.registry import Registry, hash_byte
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer, use_layer_files
 from snakemake_executor_plugin_batchx.images.transport import Retry, Transport, open_pool
 
-CONFIG_OF = {OCI_MANIFEST: OCI_CONFIG, DOCKER_MANIFEST: DOCKER_CONFIG}
+CONFIG_OF = {
+    OCI_MANIFEST: OCI_CONFIG,
+    DOCKER_MANIFEST: "application/vnd.docker.container.image.v1+json",
+}
 LAYER_OF = {OCI_MANIFEST: OCI_LAYER, DOCKER_MANIFEST: DOCKER_LAYER}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -89,6 +89,7 @@ TAG = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 REPOSITORY = st.lists(COMPONENT, min_size=1, max_size=4).map("/".join)
 
 
+@settings(deadline=None)
 @given(HOST, REPOSITORY, st.one_of(st.just(""), TAG), st.sampled_from(["", DIGEST]))
 def test_what_is_built_by_the_rules_comes_apart_again(
     host: str, repository: str, tag: str, digest: str
@@ -100,6 +101,7 @@ def test_what_is_built_by_the_rules_comes_apart_again(
     assert parse_reference(str(reference)) == reference
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_reference_or_none(text: str) -> None:
     reference = parse_reference(text)
@@ -131,6 +133,7 @@ def test_ecr_is_known_by_its_hosts(host: str, place: EcrHost | None) -> None:
     assert parse_ecr_host(host) == place
 
 
+@settings(deadline=None)
 @given(HOST, st.text("abz09._-/", min_size=1, max_size=400))
 def test_every_source_gets_a_repository_that_ecr_takes(host: str, name: str) -> None:
     source = ImageReference(host, name, "1", "")

@@ -21,7 +21,7 @@ from image_kit import (
 )
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.deliver import PreparedImage
+from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.media import (
     DOCKER_MANIFEST,
     INDEXES,
@@ -242,6 +242,17 @@ def test_an_image_without_entrypoint_runs_by_digest(
     assert not prepared.is_new
 
 
+def test_a_name_that_no_definition_takes_is_told(
+    public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
+) -> None:
+    name = "a" * 180
+    push_image(open_server(public_server), name, "1", base_layers)
+    container = f"{public_server.host}/{name}:1"
+    with pytest.raises(BatchxError, match="longer than the 255 characters"):
+        prepare(make_head(ecr), (), container, delivery="image")
+    assert len(prepare(make_head(ecr), runtime_layers, container).image) <= 255
+
+
 def test_a_mount_clears_the_entrypoint_and_adds_nothing(
     public_server: TestRegistry, ecr: FakeEcr, base_layers: Layers, runtime_layers: Layers
 ) -> None:
@@ -321,7 +332,7 @@ def test_wrong_names_are_told_each_by_a_sentence(
     sentences = {
         f"{host}/tools/there:2": f"There is no image {host}/tools/there:2: check",
         f"{host}/tools/where:1": f"There is no image {host}/tools/where:1: check",
-        "127.0.0.1:1/x/y": "127.0.0.1:1 cannot be reached for 127.0.0.1:1/x/y:latest (",
+        "127.0.0.1:1/x/y": "127.0.0.1:1 cannot be reached for 127.0.0.1:1/x/y:latest (Failed",
     }
     for container, sentence in sentences.items():
         with pytest.raises(BatchxError) as caught:

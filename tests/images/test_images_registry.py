@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from bad_registry import Answer, BadRegistry, refuse, serve_badly
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_kit import Waits, open_registry
 
@@ -367,6 +367,7 @@ def test_challenges(header: str, scheme: str | None, realm: str | None) -> None:
     assert (challenge and challenge.scheme, challenge and challenge.realm) == (scheme, realm)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_challenge_breaks_the_parser(header: str) -> None:
     read_challenge(header)
