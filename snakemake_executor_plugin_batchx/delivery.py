@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -51,9 +52,13 @@ EFS = re.compile(r"efs://(fs-[0-9a-f]+)(/.*)?")
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a run has to know: where images come from, the jobs' interpreter, a volume to mount."""
+    """What a run has to know: where images come from, the jobs' interpreter, a volume to mount.
+
+    Once `stopped` is set, copies that are under way end.
+    """
 
     images: Images
+    stopped: threading.Event
     python: str = RUNTIME_PYTHON
     volume: RuntimeVolume | None = None
 
@@ -78,21 +83,26 @@ def parse_volume(runtime: str) -> RuntimeVolume | None:
     return RuntimeVolume(place or RUNTIME_PREFIX)
 
 
-def provide_all(images: Images, containers: Mapping[str, str]) -> None:
+def provide_all(delivery: Delivery, containers: Mapping[str, str]) -> None:
     """Provide the images that a run needs, several at once, before its first job is submitted.
 
-    `containers` maps each to who asks for it. Raises BatchxError with all that is wrong.
+    `containers` maps each to who asks for it. Raises BatchxError with all that is wrong. Whatever
+    interrupts it, a Ctrl-C above all, stops the copies, too.
     """
 
     def find_problem(container: str) -> str | None:
         try:
-            images.provide(container, containers[container])
+            delivery.images.provide(container, containers[container])
         except BatchxError as error:
             return str(error)
         return None
 
     with ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="batchx-image") as pool:
-        problems = list(filter(None, pool.map(find_problem, containers)))
+        try:
+            problems = list(filter(None, pool.map(find_problem, containers)))
+        except BaseException:
+            delivery.stopped.set()
+            raise
     if problems:
         raise BatchxError("\n".join(problems))
 
@@ -127,6 +137,7 @@ def open_delivery(
         say(f"batchx: {text}")
 
     images: Images
+    stopped = threading.Event()
     way = (settings.runtime or "").partition(":")[0]
     if not way and queue.local_runner == "process":
         images = NamedImages()
@@ -135,10 +146,11 @@ def open_delivery(
     else:
         access = open_access(session.make_ecr_client, session.region)
         images = open_registry_images(
-            access, settings, cast(Way, way or "layer"), queue.architecture, tell
+            access, settings, cast(Way, way or "layer"), queue.architecture, tell, stopped.is_set
         )
     return Delivery(
         images=SiblingImages(images, definitions),
+        stopped=stopped,
         python=IMAGE_PYTHON if way == "image" else RUNTIME_PYTHON,
         volume=parse_volume(settings.runtime or ""),
     )
@@ -176,15 +188,15 @@ def open_registry_images(
     way: Way,
     architecture: str,
     say: Callable[[str], None],
+    is_stopped: Callable[[], bool],
 ) -> RegistryImages:
     """Return images that are made ready in registries, for jobs of an architecture."""
     layers: tuple[RuntimeLayer, ...] = ()
     if way == "layer":
         layers = find_layers(access, settings.runtime_image, architecture, say)
     destination = Destination(settings.repository or DEFAULT_REPOSITORY)
-    return RegistryImages(
-        ImagePreparer(Deliverer(access, destination, way, layers, architecture, say))
-    )
+    deliverer = Deliverer(access, destination, way, layers, architecture, say, is_stopped)
+    return RegistryImages(ImagePreparer(deliverer))
 
 
 def find_layers(

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -70,7 +71,8 @@ class Summary:
 class OpenRun:
     """A conductor and all that has to be closed after it.
 
-    `places` are those of this machine that params may name (job/places.py).
+    `places` are those of this machine that params may name (job/places.py); `images_stopped` ends
+    copies of images.
     """
 
     conductor: Conductor
@@ -81,6 +83,7 @@ class OpenRun:
     log: Log
     started: float
     places: Places
+    images_stopped: threading.Event
     is_closed: bool = False
 
     def close(self) -> None:
@@ -88,6 +91,7 @@ class OpenRun:
         if self.is_closed:
             return
         self.is_closed = True
+        self.images_stopped.set()
         with self.stack:
             self.conductor.close()
             summary = Summary(
@@ -122,7 +126,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         if queue.local_runner == "process":
             _warn_of_containers(workflow, log, session.runner_doubt)
         delivery = open_delivery(settings, queue, session, gateway, log.info)
-        provide_all(delivery.images, list_containers(workflow))
+        provide_all(delivery, list_containers(workflow))
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -138,7 +142,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         kept = stack.pop_all()
     return OpenRun(
         *(Conductor(context, ports), kept, budget, definitions, ports.journal, log, started),
-        places=Places(context.shared.places),
+        *(Places(context.shared.places), delivery.stopped),
     )
 
 

@@ -27,6 +27,8 @@ PRELOADED = """
 __attribute__((constructor)) static void leave_mark(void) { setenv("PRELOADED", "yes", 1); }
 """
 
+HELD_ENVIRONMENT = "dependencies: [held-by-the-image]\n"
+
 SAY_HELLO = """
 #include <stdio.h>
 int main(void) { puts("musl says hello"); return 0; }
@@ -79,6 +81,26 @@ def fill_hostile(root: Path) -> None:
     compile_c("gcc", PRELOADED, root / "preloaded.so", "-shared", "-fPIC")
 
 
+CONDA = Path(__file__).parent / "e2e/tools/conda"
+CONDA_SUM = hashlib.sha256((CONDA / "bin/conda").read_bytes()).hexdigest()
+
+
+def fill_conda(root: Path) -> None:
+    """A Debian with a stand-in for conda, and the environment of a `containerized:` rule."""
+    fill_from("python39", root)
+    shutil.copytree(CONDA, root / "opt/conda")
+    name = hashlib.md5(HELD_ENVIRONMENT.encode()).hexdigest()
+    programs = root / "conda-envs" / name / "bin"
+    programs.mkdir(parents=True)
+    (programs / "tool").write_text('#!/bin/sh\necho "the image\'s own"\n')
+    (programs / "tool").chmod(0o755)
+
+
+def fill_without_shell(root: Path) -> None:
+    fill_busybox(root)
+    (root / "bin/sh").unlink()
+
+
 def fill_debian(suite: str, *packages: str) -> Callable[[Path], None]:
     def fill(root: Path) -> None:
         options = ["--variant=minbase"]
@@ -117,6 +139,10 @@ RECIPES = {
     "python39": Recipe(fill_debian("bullseye", "python3")),
     "python313": Recipe(fill_debian("trixie", "python3")),
     "r": Recipe(fill_debian("bookworm", "python3", "r-base-core")),
+    "conda": Recipe(
+        fill_conda, ("ENV PATH=/opt/conda/bin:/usr/bin:/bin", f"LABEL conda={CONDA_SUM}")
+    ),
+    "shell-less": Recipe(fill_without_shell),
     "hostile": Recipe(
         fill_hostile,
         (

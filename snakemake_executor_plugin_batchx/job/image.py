@@ -12,6 +12,7 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX
 
 STAND_IN = Path(__file__).parent / "standin"
@@ -21,12 +22,27 @@ DEPLOYMENT = "--deployment-method"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's own, where an image sets no PATH (moby, oci/defaults.go)."""
 
+SHELL = Path("/bin/sh")
+
 VERSION_SECONDS = 30
+
+
+class ImageError(BatchxError):
+    """The image lacks what tools cannot run without."""
 
 
 def is_in_image() -> bool:
     """Tell whether this is the runtime inside a rule's image, not an interpreter of the host's."""
     return sys.prefix == RUNTIME_PREFIX
+
+
+def require_shell(image: str, path: Path = SHELL) -> None:
+    """Raise ImageError where an image has no shell."""
+    if not path.exists():
+        raise ImageError(
+            f"Image {image} has no {path}, with which Snakemake runs every rule's command: use one "
+            "with a shell, be it BusyBox's."
+        )
 
 
 def add_stand_in(environment: MutableMapping[str, str]) -> None:

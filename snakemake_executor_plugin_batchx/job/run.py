@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from snakemake_executor_plugin_batchx.job.child import (
 from snakemake_executor_plugin_batchx.job.environments import choose_prefix, open_environments
 from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
 from snakemake_executor_plugin_batchx.job.image import (
+    ImageError,
     add_stand_in,
     contain_rules,
     deploy_in_image,
     is_in_image,
+    require_shell,
 )
 from snakemake_executor_plugin_batchx.job.lease import take_lease
 from snakemake_executor_plugin_batchx.job.places import make_job_places
@@ -81,6 +83,7 @@ class JobRun:
         index: int,
         environment: Mapping[str, str],
     ) -> None:
+        self._loader = _import_snakemake_meanwhile()
         self._open_store = open_store
         self._store = store = open_store()
         self._environment = environment
@@ -116,13 +119,14 @@ class JobRun:
     def _work(self, scratch: Path) -> tuple[ChildOutcome, Path]:
         top = scratch
         try:
-            # The threads of both end before the fork, which they would not survive in one piece.
+            # The import and all transfers end before the fork, which threads would not survive.
             with contextlib.ExitStack() as stack:
-                with _import_snakemake_meanwhile(), Transfer(self._store) as transfer:
+                with Transfer(self._store) as transfer:
                     sources = self._stage_in(scratch, transfer, stack)
                     top = sources.top
                     job, keep_made = self._restore_environments(transfer, stack)
                     self._bytes_in = transfer.bytes_in
+                self._loader.join()
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
                 places = make_job_places(self._shared.places, self._shared.project, str(top))
@@ -139,6 +143,8 @@ class JobRun:
                 outcome = run_in_child(job, place, on_ready)
         except TerminatedError:
             outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)
+        except ImageError as error:
+            outcome = ChildOutcome(1, str(error), "", 0, 0)
         except (BatchxError, OSError) as error:
             problem = f"The job's files could not be put in place: {error}"
             outcome = ChildOutcome(1, problem, "", 0, 0)
@@ -177,6 +183,7 @@ class JobRun:
         """Return the job that runs its tools in the image it is in, and what readies its rules."""
         if not is_in_image():
             return job, lambda jobs: None
+        require_shell(job.image)
         add_stand_in(os.environ)
         job = replace(job, argv=deploy_in_image(job.argv))
         return job, functools.partial(contain_rules, image=f"docker://{job.image}")
@@ -239,16 +246,12 @@ class JobRun:
         )
 
 
-@contextlib.contextmanager
-def _import_snakemake_meanwhile() -> Iterator[None]:
-    """Load Snakemake while the inputs arrive; it is there when the body ends."""
+def _import_snakemake_meanwhile() -> threading.Thread:
+    """Load Snakemake while spec and inputs arrive; it is there when the thread has ended."""
 
     def load() -> None:
         import snakemake.cli  # noqa: F401, PLC0415
 
-    loader = threading.Thread(target=load, name="batchx-import")
+    loader = threading.Thread(target=load, name="batchx-import", daemon=True)
     loader.start()
-    try:
-        yield
-    finally:
-        loader.join()
+    return loader

@@ -1,49 +1,14 @@
 """Rules in real containers: each in its image, as it is, whatever the image holds or sets."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import hashlib
 
 import pytest
 from runs import Workspace
-from tool_images import provide_image
-from tools import need_docker, need_program
-
-from snakemake_executor_plugin_batchx.local.launch import (
-    DOCKER,
-    EmbeddedAws,
-    RuntimeTrees,
-    launch_embedded_aws,
-    make_environment,
-)
-from snakemake_executor_plugin_batchx.runtime.build import Runtime
+from tool_images import HELD_ENVIRONMENT, provide_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 IMAGES = ("busybox", "musl", "entrypoint", "user", "python39", "python313", "r", "hostile")
-
-
-@pytest.fixture(scope="module")
-def docker_aws(runtime: Runtime) -> Iterator[EmbeddedAws]:
-    """An embedded AWS whose jobs run in containers."""
-    need_docker()
-    need_program("debootstrap", "busybox", "musl-gcc", "gcc")
-    trees = RuntimeTrees(str(runtime.base_tree), str(runtime.own_tree))
-    with launch_embedded_aws(runner=DOCKER, runtime=trees) as aws:
-        yield aws
-
-
-@pytest.fixture
-def docker_workspace(tmp_path: Path, docker_aws: EmbeddedAws) -> Workspace:
-    """An empty folder whose jobs run in containers of this machine."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    environment = {
-        **make_environment(docker_aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": docker_aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{docker_aws.bucket}/{tmp_path.name}",
-        "HOME": str(tmp_path),
-    }
-    return Workspace(folder, docker_aws, environment)
 
 
 WORKFLOW = """
@@ -152,3 +117,96 @@ def test_each_rule_runs_in_its_image(docker_workspace: Workspace) -> None:
     definitions = docker_workspace.client("batch").describe_job_definitions(status="ACTIVE")
     named = [each["containerProperties"]["image"] for each in definitions["jobDefinitions"]]
     assert all(name.startswith("sha256:") for name in named)
+
+
+CONDA_WORKFLOW = """
+rule all:
+    input: "conda.txt", "contained.txt"
+
+rule conda:
+    output: "conda.txt"
+    container: "{conda}"
+    conda: "env.yaml"
+    shell: "tool > {{output}}; echo $CONDA_PREFIX >> {{output}}"
+
+rule contained:
+    output: "contained.txt"
+    containerized: "{conda}"
+    conda: "held.yaml"
+    shell: "tool > {{output}}; echo $CONDA_PREFIX >> {{output}}"
+"""
+
+
+def test_conda_works_inside_an_image(docker_workspace: Workspace) -> None:
+    # tests/e2e/tools/conda stands in for conda there; the image holds an environment of its own.
+    workspace = docker_workspace
+    workspace.write(
+        Snakefile=CONDA_WORKFLOW.format(conda=provide_image("conda")),
+        env__yaml="dependencies: [made-here]\n",
+        held__yaml=HELD_ENVIRONMENT,
+    )
+    run = workspace.snakemake("--sdm", "conda")
+    assert run.exit_code == 0, run.output
+    made, prefix = (workspace.folder / "conda.txt").read_text().splitlines()
+    assert made == "dependencies: [made-here]"
+    assert "batchx-conda-" in prefix
+    held, prefix = (workspace.folder / "contained.txt").read_text().splitlines()
+    assert held == "the image's own"
+    assert prefix == f"/conda-envs/{hashlib.md5(HELD_ENVIRONMENT.encode()).hexdigest()}"
+
+
+FAILING = """
+rule exits:
+    output: "exits.txt"
+    container: "{python39}"
+    shell: "echo about to fail; exit 3"
+
+rule starves:
+    output: "starves.txt"
+    container: "{python39}"
+    resources: mem_mb=100
+    shell: "python3 -c 'bytearray(900 * 2**20)'"
+
+rule writes_elsewhere:
+    output: "elsewhere.txt"
+    container: "{user}"
+    shell: "echo x > /etc/forbidden && echo y > {{output}}"
+
+rule lacks_python:
+    output: "lacks.txt"
+    container: "{busybox}"
+    script: "tell.py"
+"""
+
+
+def test_failures_in_images_are_told_truly(docker_workspace: Workspace) -> None:
+    workspace = docker_workspace
+    images = {name: provide_image(name) for name in ("python39", "user", "busybox")}
+    workspace.write(Snakefile=FAILING.format(**images), tell__py="pass")
+    targets = ("exits.txt", "starves.txt", "elsewhere.txt", "lacks.txt")
+    run = workspace.snakemake("--keep-going", *targets)
+    assert run.exit_code == 1
+    verdicts = {each["kind"]: each for each in workspace.read_journal("verdict")}
+    assert "its command ended with exit code 3" in run.output
+    assert "about to fail" in run.output
+    assert "its limit of 352 MiB: raise mem_mb of the rule" in run.output
+    assert verdicts["memory"]["usage"]["oom_kills"] == 1
+    assert verdicts["memory"]["usage"]["peak_memory_mib"] > 300
+    assert "/etc/forbidden" in run.output
+    assert "this rule's script needs Python, and its image has none" in run.output
+
+
+def test_an_image_without_a_shell_is_told(docker_workspace: Workspace) -> None:
+    name = provide_image("shell-less")
+    docker_workspace.write(
+        Snakefile=f"""
+        rule one:
+            output: "one.txt"
+            container: "{name}"
+            shell: "true > {{output}}"
+        """
+    )
+    run = docker_workspace.snakemake()
+    assert run.exit_code == 1
+    assert f"Image {name}@sha256:" in run.output
+    assert "has no /bin/sh, with which Snakemake runs every rule's command" in run.output
