@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ PRELOADED = """
 #include <stdlib.h>
 __attribute__((constructor)) static void leave_mark(void) { setenv("PRELOADED", "yes", 1); }
 """
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 SAY_HELLO = """
 #include <stdio.h>
@@ -92,6 +95,14 @@ def fill_debian(suite: str, *packages: str) -> Callable[[Path], None]:
     return fill
 
 
+def fill_python_builder(root: Path) -> None:
+    """A Debian whose Python makes environments, and trusts whom this machine trusts."""
+    fill_debian("bookworm", "python3", "python3-venv")(root)
+    trusted = ssl.get_default_verify_paths().cafile or CA_BUNDLE
+    (root / CA_BUNDLE[1:]).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(trusted, root / CA_BUNDLE[1:])
+
+
 def fill_from(name: str, root: Path) -> None:
     """Fill a root with what another image holds."""
     made = run("docker", "create", provide_image(name), "true").strip()
@@ -116,6 +127,7 @@ RECIPES = {
     "user": Recipe(fill_busybox, ("USER 1000:1000", "WORKDIR /etc")),
     "python39": Recipe(fill_debian("bullseye", "python3")),
     "python313": Recipe(fill_debian("trixie", "python3")),
+    "python_builder": Recipe(fill_python_builder, (f"ENV PIP_CERT={CA_BUNDLE}",)),
     "r": Recipe(fill_debian("bookworm", "python3", "r-base-core")),
     "hostile": Recipe(
         fill_hostile,

@@ -1,0 +1,177 @@
+"""The Batch job that builds a runtime, as it is asked for and waited for."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from snakemake_executor_plugin_batchx.account_build import bootstrap
+from snakemake_executor_plugin_batchx.account_build.kept import (
+    CACHE_KIND,
+    KeptRuntime,
+    RuntimeStore,
+)
+from snakemake_executor_plugin_batchx.account_build.recipe import Recipe, plan_recipe
+from snakemake_executor_plugin_batchx.batch.definitions import Definitions
+from snakemake_executor_plugin_batchx.batch.state import JobState
+from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
+from snakemake_executor_plugin_batchx.batch.watcher import Watcher
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.names import make_job_name
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.plan.submission import plan_submission
+from snakemake_executor_plugin_batchx.runtime.interpreter import ARCHITECTURES
+from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
+from snakemake_executor_plugin_batchx.storage.layout import S3Root
+
+RULE = "batchx-runtime"
+"""What stands for the rule in the names of job and definition."""
+
+RESOURCES = BatchResources(vcpus=2, memory_mib=4096, timeout_seconds=1800)
+
+WAIT_SECONDS = 3600.0
+"""A queue may have to start an instance first; a full one may keep the job for longer."""
+
+LONGEST_INTERVAL_SECONDS = 10.0
+STEP_SECONDS = 0.5
+TELL_SECONDS = 60.0
+
+PROCESSORS = {architecture: machine for machine, (architecture, _) in ARCHITECTURES.items()}
+
+OTHER_WAY = (
+    "have the runtime pushed from a Linux machine with the queue's processor (batchx runtime push) "
+    "and name it by --batchx-runtime-image"
+)
+
+
+class Batch(Protocol):
+    """What is needed of the Batch gateway."""
+
+    def submit_job(self, request: dict[str, Any]) -> str:
+        """Submit a job; return its id."""
+
+    def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what Batch tells of jobs."""
+
+    def terminate_jobs(self, job_ids: Sequence[str], reason: str) -> list[str]:
+        """End jobs; return a sentence for each that could not be ended."""
+
+
+def choose_image(python: str) -> str:
+    """Return the public image of a Python version ("3.11"), for any processor.
+
+    ECR Public, because Docker Hub counts the pulls of anonymous hosts; its copy of
+    https://hub.docker.com/_/python sets no ENTRYPOINT, and python3 is on its PATH.
+    """
+    return f"public.ecr.aws/docker/library/python:{python}-slim"
+
+
+def make_build_command(recipe: Recipe, region: str, bucket: str, key: str) -> list[str]:
+    """Return the job's command; `key` is the recipe's. AWS limits overrides to 8,192 characters."""
+    program = Path(bootstrap.__file__).read_text(encoding="utf-8")
+    aws_packages = recipe.pin("boto3", "botocore")
+    processor = PROCESSORS[recipe.architecture]
+    return ["python3", "-c", program, processor, region, bucket, key, *aws_packages]
+
+
+@dataclass(frozen=True)
+class AccountBuild:
+    """Has runtimes built by jobs of a queue, and finds those that were.
+
+    `say` gets a line per stage; `clock` (seconds, monotonic) and `sleep` are passed in.
+    """
+
+    batch: Batch
+    definitions: Definitions
+    store: RuntimeStore
+    root: S3Root
+    region: str
+    job_queue: str
+    tags: Mapping[str, str]
+    cache_dir: Path
+    say: Callable[[str], None]
+    clock: Callable[[], float]
+    sleep: Callable[[float], object]
+    choose_image: Callable[[str], str] = choose_image
+
+    def provide(self, architecture: str) -> tuple[LayerFile, ...]:
+        """Return the layers of this head's runtime for an architecture, as files here.
+
+        From this machine's cache, else from the S3 root, else built by a job. Two heads at once
+        build it twice, to the same place. Raises BatchxError with the job and why it failed.
+        """
+        recipe = plan_recipe(architecture)
+        entry = self.cache_dir / "runtime" / f"{CACHE_KIND}-{recipe.name}"
+        kept = KeptRuntime(self.store, self.root.get_runtime_prefix(recipe.name), entry)
+        layers = kept.find_cached() or kept.fetch(self.say)
+        if layers is None:
+            self._build(recipe, kept)
+            layers = kept.fetch(self.say)
+        if layers is None:
+            where = self.root.make_url(kept.prefix)
+            raise BatchxError(
+                f"The job that built the job runtime left none in {where}: start again, and see "
+                "whether something else removes objects there."
+            )
+        return layers
+
+    def _build(self, recipe: Recipe, kept: KeptRuntime) -> None:
+        with tempfile.TemporaryDirectory(prefix="batchx-recipe-") as folder:
+            self.store.upload_file(recipe.write(Path(folder)), kept.recipe_key)
+        image = self.choose_image(recipe.python)
+        request = plan_submission(
+            name=make_job_name(RULE, recipe.name, 1),
+            queue=self.job_queue,
+            definition_arn=self.definitions.provide(RULE, JobImage(image, image)),
+            command=make_build_command(recipe, self.region, self.root.bucket, kept.recipe_key),
+            resources=RESOURCES,
+            tags=dict(self.tags),
+        )
+        job_id = self.batch.submit_job(request)
+        self.say(
+            f"the job runtime for {recipe.architecture} cannot be built on this machine: Batch job "
+            f"{job_id} builds it in {image}, once for each set of versions (some minutes)"
+        )
+        with ExitStack() as stack:
+            reason = "the head that waited for this runtime has ended"
+            stack.callback(self.batch.terminate_jobs, [job_id], reason)
+            state = self._wait(job_id)
+            stack.pop_all()
+        if state.status != "SUCCEEDED":
+            memory = RESOURCES.memory_mib
+            verdict = judge_failure(state, None, image=image, memory_mib=memory)
+            raise BatchxError(
+                f"The job runtime for {recipe.architecture} could not be built in the account: "
+                f"mend what follows, or {OTHER_WAY}.\n{verdict.message}"
+            )
+
+    def _wait(self, job_id: str) -> JobState:
+        """Return the state in which the job ended. Raises BatchxError where it does not end."""
+        watcher = Watcher(self.batch, self.clock, LONGEST_INTERVAL_SECONDS)
+        started = told = self.clock()
+        status, reason = "SUBMITTED", ""
+        while (now := self.clock()) - started < WAIT_SECONDS:
+            poll = watcher.poll_if_due([job_id])
+            for state in poll.states:
+                if state.is_terminal:
+                    return state
+                status, reason = state.status, state.status_reason
+            if poll.lost:
+                raise BatchxError(
+                    f"Batch does not know job {job_id} any more, which built the job runtime: "
+                    f"start again, or {OTHER_WAY}."
+                )
+            if now - told >= TELL_SECONDS:
+                told = now
+                passed = f"{now - started:.0f} s"
+                self.say(f"waiting for the job runtime: job {job_id} is {status} ({passed})")
+            self.sleep(STEP_SECONDS)
+        because = f" ({reason})" if reason else ""
+        raise BatchxError(
+            f"Batch job {job_id}, which builds the job runtime, is {status} after "
+            f"{WAIT_SECONDS / 60:.0f} minutes{because} and was ended: see whether queue "
+            f"{self.job_queue} starts instances, or {OTHER_WAY}."
+        )
