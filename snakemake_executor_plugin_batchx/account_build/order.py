@@ -14,10 +14,9 @@ from snakemake_executor_plugin_batchx.account_build.kept import (
     RuntimeStore,
 )
 from snakemake_executor_plugin_batchx.account_build.recipe import Recipe, plan_recipe
+from snakemake_executor_plugin_batchx.account_build.wait import JobWait
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
-from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
-from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import make_job_name
@@ -31,13 +30,6 @@ RULE = "batchx-runtime"
 """What stands for the rule in the names of job and definition."""
 
 RESOURCES = BatchResources(vcpus=2, memory_mib=4096, timeout_seconds=1800)
-
-WAIT_SECONDS = 3600.0
-"""A queue may have to start an instance first; a full one may keep the job for longer."""
-
-LONGEST_INTERVAL_SECONDS = 10.0
-STEP_SECONDS = 0.5
-TELL_SECONDS = 60.0
 
 PROCESSORS = {architecture: machine for machine, (architecture, _) in ARCHITECTURES.items()}
 
@@ -135,43 +127,23 @@ class AccountBuild:
             f"the job runtime for {recipe.architecture} cannot be built on this machine: Batch job "
             f"{job_id} builds it in {image}, once for each set of versions (some minutes)"
         )
+        problem = self._await(job_id, image)
+        if problem:
+            raise BatchxError(
+                f"The job runtime for {recipe.architecture} could not be built in the account: "
+                f"mend what follows, or {OTHER_WAY}.\n{problem}"
+            )
+
+    def _await(self, job_id: str, image: str) -> str | None:
+        """Return why the job brought nothing, None if it succeeded; one that is left is ended."""
         with ExitStack() as stack:
             reason = "the head that waited for this runtime has ended"
             stack.callback(self.batch.terminate_jobs, [job_id], reason)
-            state = self._wait(job_id)
+            try:
+                state = JobWait(self.batch, job_id, self.say, self.clock, self.sleep).wait()
+            except BatchxError as error:
+                return str(error)
             stack.pop_all()
-        if state.status != "SUCCEEDED":
-            memory = RESOURCES.memory_mib
-            verdict = judge_failure(state, None, image=image, memory_mib=memory)
-            raise BatchxError(
-                f"The job runtime for {recipe.architecture} could not be built in the account: "
-                f"mend what follows, or {OTHER_WAY}.\n{verdict.message}"
-            )
-
-    def _wait(self, job_id: str) -> JobState:
-        """Return the state in which the job ended. Raises BatchxError where it does not end."""
-        watcher = Watcher(self.batch, self.clock, LONGEST_INTERVAL_SECONDS)
-        started = told = self.clock()
-        status, reason = "SUBMITTED", ""
-        while (now := self.clock()) - started < WAIT_SECONDS:
-            poll = watcher.poll_if_due([job_id])
-            for state in poll.states:
-                if state.is_terminal:
-                    return state
-                status, reason = state.status, state.status_reason
-            if poll.lost:
-                raise BatchxError(
-                    f"Batch does not know job {job_id} any more, which built the job runtime: "
-                    f"start again, or {OTHER_WAY}."
-                )
-            if now - told >= TELL_SECONDS:
-                told = now
-                passed = f"{now - started:.0f} s"
-                self.say(f"waiting for the job runtime: job {job_id} is {status} ({passed})")
-            self.sleep(STEP_SECONDS)
-        because = f" ({reason})" if reason else ""
-        raise BatchxError(
-            f"Batch job {job_id}, which builds the job runtime, is {status} after "
-            f"{WAIT_SECONDS / 60:.0f} minutes{because} and was ended: see whether queue "
-            f"{self.job_queue} starts instances, or {OTHER_WAY}."
-        )
+        if state.status == "SUCCEEDED":
+            return None
+        return judge_failure(state, None, image=image, memory_mib=RESOURCES.memory_mib).message

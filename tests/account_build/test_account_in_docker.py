@@ -25,7 +25,7 @@ from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 MAC = Machine("Darwin", "arm64", "", "CPython")
 
