@@ -38,11 +38,16 @@ from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
+from snakemake_executor_plugin_batchx.runtime.interpreter import Machine, inspect_machine
+from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
 IMAGE_PYTHON = "python3"
 """The interpreter of an image that holds batchx itself."""
+
+LayerBuilder = Callable[[str], tuple[LayerFile, ...]]
+"""Brings the runtime's layers for an architecture as files; raises BatchxError if it cannot."""
 
 IMAGES_AT_ONCE = 4
 """Each may move several layers at once itself."""
@@ -124,12 +129,14 @@ def open_delivery(
     queue: QueueReport,
     session: AwsSession,
     definitions: DefinitionReader,
+    build_elsewhere: LayerBuilder,
     say: Callable[[str], None],
 ) -> Delivery:
     """Return how the runtime reaches the jobs of a run.
 
-    Without `--batchx-runtime`, AWS's queues get images with the runtime in a layer; an embedded
-    Batch does without, for its runner brings the runtime.
+    Without `--batchx-runtime`, AWS's queues get images with the runtime in a layer, built by
+    `build_elsewhere` where this machine cannot; an embedded Batch does without, for its runner
+    brings the runtime.
     Raises BatchxError where a runtime can neither be found nor built.
     """
 
@@ -145,8 +152,18 @@ def open_delivery(
         images = EngineImages(open_docker_engine(), tell)
     else:
         access = open_access(session.make_ecr_client, session.region)
+
+        def provide(architecture: str) -> tuple[LayerFile, ...]:
+            return provide_layers(architecture, inspect_machine(), build_elsewhere, tell)
+
         images = open_registry_images(
-            access, settings, cast(Way, way or "layer"), queue.architecture, tell, stopped.is_set
+            access,
+            settings,
+            cast(Way, way or "layer"),
+            queue.architecture,
+            provide,
+            tell,
+            stopped.is_set,
         )
     return Delivery(
         images=SiblingImages(images, definitions),
@@ -187,22 +204,26 @@ def open_registry_images(
     settings: ExecutorSettings,
     way: Way,
     architecture: str,
+    provide: LayerBuilder,
     say: Callable[[str], None],
     is_stopped: Callable[[], bool],
 ) -> RegistryImages:
-    """Return images that are made ready in registries, for jobs of an architecture."""
+    """Return images that are made ready in registries, for jobs of an architecture.
+
+    `provide` brings the runtime's layers where they are needed and no image holds them.
+    """
     layers: tuple[RuntimeLayer, ...] = ()
     if way == "layer":
-        layers = find_layers(access, settings.runtime_image, architecture, say)
+        layers = find_layers(access, settings.runtime_image, architecture, provide)
     destination = Destination(settings.repository or DEFAULT_REPOSITORY)
     deliverer = Deliverer(access, destination, way, layers, architecture, say, is_stopped)
     return RegistryImages(ImagePreparer(deliverer))
 
 
 def find_layers(
-    access: RegistryAccess, runtime_image: str | None, architecture: str, say: Callable[[str], None]
+    access: RegistryAccess, runtime_image: str | None, architecture: str, provide: LayerBuilder
 ) -> tuple[RuntimeLayer, ...]:
-    """Return the runtime's layers: those of an image, or else built here for this architecture.
+    """Return the runtime's layers for an architecture: those of an image, else what `provide` has.
 
     Raises BatchxError where neither is possible.
     """
@@ -210,11 +231,16 @@ def find_layers(
         reference = read_container(runtime_image, "--batchx-runtime-image")
         registry = access.open(reference.host)
         return use_runtime_image(registry, reference, architecture, access.own_host)
-    runtime = provide_runtime(find_cache_dir(os.environ), say)
-    if runtime.architecture != architecture:
-        raise BatchxError(
-            f"The queue's instances are {architecture}, and this machine builds a runtime for "
-            f"{runtime.architecture} alone: have it pushed from a machine of that kind (batchx "
-            "runtime push), and name it by --batchx-runtime-image."
-        )
-    return use_layer_files(runtime.layers)
+    return use_layer_files(provide(architecture))
+
+
+def provide_layers(
+    architecture: str, machine: Machine, build_elsewhere: LayerBuilder, say: Callable[[str], None]
+) -> tuple[LayerFile, ...]:
+    """Return the layers of the runtime for an architecture, built here if `machine` (this) can.
+
+    Raises BatchxError where they cannot be had.
+    """
+    if machine.architecture == architecture:
+        return provide_runtime(find_cache_dir(os.environ), say).layers
+    return build_elsewhere(architecture)

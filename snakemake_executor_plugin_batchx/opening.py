@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.aws.preflight import (
+    QueueReport,
     inspect_queue,
     list_root_problems,
 )
@@ -30,9 +32,13 @@ from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import Journal
-from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
+from snakemake_executor_plugin_batchx.plan.definition import (
+    DefinitionSettings,
+    RuntimeVolume,
+)
 from snakemake_executor_plugin_batchx.plan.names import make_run_id
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 from snakemake_executor_plugin_batchx.settings import (
     LOCAL_QUEUE,
     ExecutorSettings,
@@ -40,7 +46,7 @@ from snakemake_executor_plugin_batchx.settings import (
 )
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
-from snakemake_executor_plugin_batchx.storage.layout import AREA, make_s3_root
+from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
@@ -123,10 +129,8 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         note = {"run_id": run_id, "batchx": __version__}
         root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
         _refuse_problems([*queue.problems, *root_problems])
-        if queue.local_runner == "process":
-            _warn_of_containers(workflow, log, session.runner_doubt)
-        delivery = open_delivery(settings, queue, session, gateway, log.info)
-        provide_all(delivery, list_containers(workflow))
+        tags = {**parse_tags(settings.tags), "batchx:run": run_id}
+        delivery = _open_delivery(executor, queue, session, gateway, store, root, tags)
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -134,16 +138,48 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             root=root,
             shared=deploy_sources(executor, parsed, store, root),
             work_dir=os.getcwd(),
-            tags={**parse_tags(settings.tags), "batchx:run": run_id},
+            tags=tags,
             python=delivery.python,
         )
-        definitions = Definitions(gateway, _make_definition_settings(settings, session, delivery))
+        definition_settings = _make_definition_settings(settings, session, delivery.volume)
+        definitions = Definitions(gateway, definition_settings)
         ports = _open_ports(executor, context, store, gateway, definitions, delivery, stack)
         kept = stack.pop_all()
     return OpenRun(
         *(Conductor(context, ports), kept, budget, definitions, ports.journal, log, started),
         *(Places(context.shared.places), delivery.stopped),
     )
+
+
+def _open_delivery(
+    executor: Any,
+    queue: QueueReport,
+    session: AwsSession,
+    gateway: BatchGateway,
+    store: S3Gateway,
+    root: S3Root,
+    tags: dict[str, str],
+) -> Delivery:
+    """Bring the runtime and the images that the workflow names to where jobs get them."""
+    settings, log = executor.executor_settings, executor.logger
+    if queue.local_runner == "process":
+        _warn_of_containers(executor.workflow, log, session.runner_doubt)
+    build = AccountBuild(
+        batch=gateway,
+        definitions=Definitions(gateway, _make_definition_settings(settings, session)),
+        store=store,
+        root=root,
+        region=session.region,
+        job_queue=session.job_queue,
+        tags=tags,
+        cache_dir=find_cache_dir(os.environ),
+        say=lambda text: log.info(f"batchx: {text}"),
+        clock=time.monotonic,
+        sleep=time.sleep,
+    )
+    delivery = open_delivery(settings, queue, session, gateway, build.provide, log.info)
+    provide_all(delivery, list_containers(executor.workflow))
+    return delivery
 
 
 def _open_ports(
@@ -219,12 +255,12 @@ def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
 
 
 def _make_definition_settings(
-    settings: ExecutorSettings, session: AwsSession, delivery: Delivery
+    settings: ExecutorSettings, session: AwsSession, volume: RuntimeVolume | None = None
 ) -> DefinitionSettings:
     return DefinitionSettings(
         job_role=session.job_role,
         execution_role=settings.execution_role,
         log_group=settings.log_group,
         tags=parse_tags(settings.tags),
-        runtime_volume=delivery.volume,
+        runtime_volume=volume,
     )

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ __attribute__((constructor)) static void leave_mark(void) { setenv("PRELOADED", 
 """
 
 HELD_ENVIRONMENT = "dependencies: [held-by-the-image]\n"
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 SAY_HELLO = """
 #include <stdio.h>
@@ -114,6 +117,14 @@ def fill_debian(suite: str, *packages: str) -> Callable[[Path], None]:
     return fill
 
 
+def fill_python_builder(root: Path) -> None:
+    """A Debian whose Python makes environments, and trusts whom this machine trusts."""
+    fill_debian("bookworm", "python3", "python3-venv")(root)
+    trusted = ssl.get_default_verify_paths().cafile or CA_BUNDLE
+    (root / CA_BUNDLE[1:]).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(trusted, root / CA_BUNDLE[1:])
+
+
 def fill_from(name: str, root: Path) -> None:
     """Fill a root with what another image holds."""
     made = run("docker", "create", provide_image(name), "true").strip()
@@ -138,6 +149,7 @@ RECIPES = {
     "user": Recipe(fill_busybox, ("USER 1000:1000", "WORKDIR /etc")),
     "python39": Recipe(fill_debian("bullseye", "python3")),
     "python313": Recipe(fill_debian("trixie", "python3")),
+    "python_builder": Recipe(fill_python_builder, (f"ENV PIP_CERT={CA_BUNDLE}",)),
     "r": Recipe(fill_debian("bookworm", "python3", "r-base-core")),
     "conda": Recipe(
         fill_conda, ("ENV PATH=/opt/conda/bin:/usr/bin:/bin", f"LABEL conda={CONDA_SUM}")

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
-from snakemake_executor_plugin_batchx.delivery import find_layers
+from snakemake_executor_plugin_batchx.delivery import find_layers, provide_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.deliver import Deliverer
 from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.destination import Destination
@@ -19,6 +21,9 @@ from snakemake_executor_plugin_batchx.images.narrate import format_bytes
 from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
+from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
+from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
+from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 
 IMAGES_AT_ONCE = 4
 
@@ -72,7 +77,7 @@ def run_prepare(args: argparse.Namespace) -> int:
     """Prepare images, a line each; exit with 1 if any could not be."""
     targets = list_targets(args.targets, args.configfile)
     access = open_ecr_access(args)
-    layers = () if args.mount else find_layers(access, args.runtime_image, args.architecture, _say)
+    layers = () if args.mount else _find_layers(args, access)
     deliverer = Deliverer(
         access,
         Destination(args.repository),
@@ -92,6 +97,22 @@ def run_prepare(args: argparse.Namespace) -> int:
     for failure in failures:
         print(f"batchx: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _find_layers(args: argparse.Namespace, access: RegistryAccess) -> tuple[RuntimeLayer, ...]:
+    def provide(architecture: str) -> tuple[LayerFile, ...]:
+        return provide_layers(architecture, inspect_machine(), refuse_foreign, _say)
+
+    return find_layers(access, args.runtime_image, args.architecture, provide)
+
+
+def refuse_foreign(architecture: str) -> NoReturn:
+    """Say what to do for an architecture whose runtime cannot be built here: there is no queue."""
+    raise BatchxError(
+        f"The job runtime for {architecture} cannot be built on this machine: push one from a "
+        "Linux machine with that processor (batchx runtime push), and name its image by "
+        "--runtime-image."
+    )
 
 
 def _try_prepare(preparer: ImagePreparer, target: Target) -> PreparedImage | str:

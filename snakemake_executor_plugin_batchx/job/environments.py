@@ -31,15 +31,12 @@ from snakemake_executor_plugin_batchx.job.environment_archive import (
     place_environment,
 )
 from snakemake_executor_plugin_batchx.spec import Blob, StepEnvironment, decode, encode
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.gateway import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
 
 SHARED_FOLDER = "BATCHX_SHARED_FOLDER"
 """The variable that names a folder which jobs of a host share, where there is one."""
-
-NOT_THERE = {"NoSuchKey", "404", "AccessDenied", "403"}
-"""What S3 says of an object that is not there, the latter two to who may not list the bucket."""
 
 FAILURES = (BatchxError, OSError, EOFError, zlib.error, tarfile.TarError, ValueError, TypeError)
 """What reading a note and an archive, or making one, may raise."""

@@ -65,10 +65,10 @@ class Plan:
 def plan_runtime() -> Plan:
     """Look at what is installed. Raises BatchxError if no runtime can be made of it."""
     interpreter, packages = inspect_interpreter(), list_packages()
-    recipe = [_hash_files({p.name: p for p in Path(__file__).parent.glob("*.py")})]
+    recipe = [hash_files({p.name: p for p in Path(__file__).parent.glob("*.py")})]
     identity = [*recipe, *interpreter.identity]
     base = _hash([*identity, *(line for package in packages for line in package.identity)])
-    own = _hash([*identity, _hash_files(list_own_files())])
+    own = _hash([*identity, hash_files(list_own_files())])
     return Plan(interpreter, packages, f"base-{base[:32]}", f"own-{own[:32]}")
 
 
@@ -157,7 +157,8 @@ def _hash(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _hash_files(files: Mapping[str, Path]) -> str:
+def hash_files(files: Mapping[str, Path]) -> str:
+    """Return a SHA-256 (hex) of names, contents and executable bits."""
     whole = hashlib.sha256()
     for name, path in sorted(files.items()):
         content = path.read_bytes()

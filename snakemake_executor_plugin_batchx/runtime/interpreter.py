@@ -66,13 +66,39 @@ class Interpreter:
         return [self.name, sys.version, str(os.confstr("CS_GNU_LIBC_VERSION")), file]
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What decides whether a runtime can be built: names as `platform` and confstr have them."""
+
+    system: str
+    processor: str
+    libc: str
+    implementation: str
+
+    @property
+    def problem(self) -> str | None:
+        """Why a runtime cannot be built; None if it can."""
+        return find_problem(self.system, self.processor, self.libc, self.implementation)
+
+    @property
+    def architecture(self) -> str | None:
+        """The architecture for which a runtime can be built, None if for none."""
+        return None if self.problem else ARCHITECTURES[self.processor][0]
+
+
+def inspect_machine() -> Machine:
+    """Describe the machine and the Python that run this."""
+    processor, python = platform.machine(), platform.python_implementation()
+    return Machine(platform.system(), processor, _read_libc(), python)
+
+
 def inspect_interpreter() -> Interpreter:
     """Describe the interpreter that runs this, free of its virtual environment.
 
     Raises BatchxError if no runtime can be made of it.
     """
-    system, machine = platform.system(), platform.machine()
-    problem = find_problem(system, machine, _read_libc(), platform.python_implementation())
+    machine = inspect_machine()
+    problem = machine.problem
     if problem:
         raise BatchxError(
             f"The job runtime cannot be built here, for {problem}: run `batchx runtime build` on "
@@ -82,7 +108,7 @@ def inspect_interpreter() -> Interpreter:
     library = Path(sysconfig.get_path("stdlib")).resolve()
     if not (library / "os.py").is_file():
         raise BatchxError(f"The standard library of {sys.executable} is not in {library}.")
-    architecture, loader_name = ARCHITECTURES[machine]
+    architecture, loader_name = ARCHITECTURES[machine.processor]
     # What a virtual environment was made from; private, but what `venv` itself relies on.
     executable = getattr(sys, "_base_executable", None) or sys.executable
     base = Path(sys.base_prefix).resolve()

@@ -90,14 +90,23 @@ class Package:
 
 def list_packages() -> tuple[Package, ...]:
     """Return the packages that jobs need, sorted by name. Raises BatchxError if one is lacking."""
-    # As Snakemake finds its plugins.
-    names = (module.name.replace("_", "-") for module in pkgutil.iter_modules())
-    plugins = [name for name in names if name.startswith(STORAGE_PLUGIN)]
-    needed = find_closure([*ROOTS, *plugins], find_installed)
+    needed = find_needed()
+    return tuple(describe_package(name, needed[name]) for name in sorted(needed))
+
+
+def find_needed() -> dict[str, metadata.Distribution]:
+    """Return the distributions that jobs need, by name. Raises BatchxError if one is lacking."""
+    needed = find_closure(find_roots(), find_installed)
     for root in ROOTS:
         if root not in needed:
             raise BatchxError(f"{root} is not installed beside batchx: pip install {root}")
-    return tuple(describe_package(name, needed[name]) for name in sorted(needed))
+    return needed
+
+
+def find_roots() -> list[str]:
+    """Return the names of what jobs need by itself, storage plugins found as Snakemake does."""
+    names = (module.name.replace("_", "-") for module in pkgutil.iter_modules())
+    return [*ROOTS, *(name for name in names if name.startswith(STORAGE_PLUGIN))]
 
 
 def find_installed(name: str) -> metadata.Distribution | None:

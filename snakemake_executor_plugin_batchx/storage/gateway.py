@@ -74,6 +74,9 @@ SENTENCES = {
 """Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 
+NOT_THERE = {"NoSuchKey", "404", "AccessDenied", "403"}
+"""What S3 says of an object that is not there, the latter two to who may not list the bucket."""
+
 HINTS = {
     "s3:GetObject": " Without s3:ListBucket, S3 says this of an object that is not there, too."
 }
@@ -205,7 +208,7 @@ class S3Gateway:
                 "s3:GetObject", key, lambda: self._client.head_object(Bucket=self.bucket, Key=key)
             )
         except StorageError as error:
-            if error.code in {"404", "NoSuchKey", "403"}:
+            if error.code in NOT_THERE:
                 return False
             raise
         return True

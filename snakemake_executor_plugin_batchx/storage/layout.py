@@ -34,6 +34,10 @@ class S3Root:
         """Return the key of a conda environment's archive: named by content, so never changed."""
         return f"{self.prefix}/conda/{name}/{sha256}.tar.gz"
 
+    def get_runtime_prefix(self, name: str) -> str:
+        """Return the prefix of a job runtime, its recipe and its layers; `name` is its recipe's."""
+        return f"{self.prefix}/runtime/{name}"
+
     def get_submission_prefix(self, run_id: str, submission: str) -> str:
         """Return the prefix of all that one submission reads and writes."""
         return f"{self.prefix}/runs/{run_id}/{submission}"

@@ -22,8 +22,13 @@ from snakemake_executor_plugin_batchx.local.launch import (
     launch_embedded_aws,
     make_environment,
 )
+from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 
 MAIN = "import sys; from snakemake_executor_plugin_batchx.cli import main; sys.exit(main())"
+
+OTHER = "amd64" if inspect_machine().architecture == "arm64" else "arm64"
+FOREIGN = ["prepare", "x", "--architecture", OTHER, "--runtime-image", ""]
+"""What this machine cannot build a runtime for."""
 
 SNAKEFILE = """
 container: "docker://{host}/tools/one:1"
@@ -149,6 +154,8 @@ def test_mount_needs_no_runtime(account: Account) -> None:
         (["prepare", "x", "--repository", "Mine"], "--batchx-repository 'Mine' is not valid"),
         (["prepare", "x", "--runtime-image", "X Y"], "--batchx-runtime-image: container 'X Y'"),
         (["prepare", "x", "--architecture", "arm64"], "no image for linux/arm64"),
+        (FOREIGN, f"The job runtime for {OTHER} cannot be built on this machine"),
+        (FOREIGN, "name its image by --runtime-image"),
         (["prepare", "tool.sif"], "Image tool.sif: container 'tool.sif' is not in a registry"),
     ],
 )

@@ -6,9 +6,11 @@ import pytest
 
 from snakemake_executor_plugin_batchx.runtime.interpreter import (
     ARCHITECTURES,
+    Machine,
     ask_site_folder,
     find_problem,
     inspect_interpreter,
+    inspect_machine,
     list_standard_library,
 )
 
@@ -31,6 +33,12 @@ def test_cannot(system: str, machine: str, libc: str, implementation: str, word:
 @pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_can(machine: str) -> None:
     assert find_problem("Linux", machine, "glibc 2.17", "CPython") is None
+
+
+def test_a_machine_builds_for_itself_or_not_at_all() -> None:
+    assert Machine("Linux", "aarch64", "glibc 2.36", "CPython").architecture == "arm64"
+    assert Machine("Darwin", "arm64", "", "CPython").architecture is None
+    assert inspect_machine().architecture == inspect_interpreter().architecture
 
 
 def test_this_interpreter() -> None:
