@@ -38,7 +38,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from docker_registry import run_registry
 from tool_images import RECIPES, Recipe, fill_from, provide_image, run
 
-from snakemake_executor_plugin_batchx.delivery import open_access
 from snakemake_executor_plugin_batchx.images.deliver import Deliverer
 from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.reference import read_container
@@ -50,6 +49,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     launch_embedded_aws,
     make_environment,
 )
+from snakemake_executor_plugin_batchx.registry_images import open_access
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 

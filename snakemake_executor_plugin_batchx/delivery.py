@@ -1,14 +1,12 @@
 """How the runtime reaches the containers of a run: which images its jobs get, and by which way."""
 
 import os
-import random
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
@@ -18,36 +16,20 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import (
     SiblingImages,
 )
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.access import RegistryAccess
-from snakemake_executor_plugin_batchx.images.credentials import read_docker_config
-from snakemake_executor_plugin_batchx.images.deliver import Deliverer
 from snakemake_executor_plugin_batchx.images.deliver import Delivery as Way
-from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
 from snakemake_executor_plugin_batchx.images.docker_engine import open_docker_engine
-from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.engine import EngineImages
-from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
-from snakemake_executor_plugin_batchx.images.reference import make_batch_image, read_container
-from snakemake_executor_plugin_batchx.images.runtime_layers import (
-    RuntimeLayer,
-    use_layer_files,
-    use_runtime_image,
-)
-from snakemake_executor_plugin_batchx.images.transport import Retry
+from snakemake_executor_plugin_batchx.images.reference import make_batch_image
 from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
 from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.registry_images import LayerBuilder, open_registry_images
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
-from snakemake_executor_plugin_batchx.runtime.interpreter import Machine, inspect_machine
-from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
 IMAGE_PYTHON = "python3"
 """The interpreter of an image that holds batchx itself."""
-
-LayerBuilder = Callable[[str], tuple[LayerFile, ...]]
-"""Brings the runtime's layers for an architecture as files; raises BatchxError if it cannot."""
 
 IMAGES_AT_ONCE = 4
 """Each may move several layers at once itself."""
@@ -151,19 +133,8 @@ def open_delivery(
     elif not way and queue.local_runner == "docker":
         images = EngineImages(open_docker_engine(), tell)
     else:
-        access = open_access(session.make_ecr_client, session.region)
-
-        def provide(architecture: str) -> tuple[LayerFile, ...]:
-            return provide_layers(architecture, inspect_machine(), build_elsewhere, tell)
-
         images = open_registry_images(
-            access,
-            settings,
-            cast(Way, way or "layer"),
-            queue.architecture,
-            provide,
-            tell,
-            stopped.is_set,
+            cast(Way, way or "layer"), settings, queue, session, build_elsewhere, tell, stopped
         )
     return Delivery(
         images=SiblingImages(images, definitions),
@@ -171,76 +142,3 @@ def open_delivery(
         python=IMAGE_PYTHON if way == "image" else RUNTIME_PYTHON,
         volume=parse_volume(settings.runtime or ""),
     )
-
-
-class RegistryImages:
-    """Images of registries, made ready where they lie."""
-
-    def __init__(self, preparer: ImagePreparer) -> None:
-        self._preparer = preparer
-
-    def provide(self, container: str, label: str) -> JobImage:
-        """Return the image for a `container:`; raises BatchxError, which starts with `label`."""
-        found = self._preparer.prepare(container, label)
-        return JobImage(found.image, found.base, found.environment)
-
-
-def open_access(make_client: Callable[[str], Any], region: str) -> RegistryAccess:
-    """Return access to ECR and to what this machine's docker has logged in to.
-
-    `make_client` returns boto3's ECR client for a region.
-    """
-
-    def open_ecr(region: str) -> EcrGateway:
-        return EcrGateway(make_client(region), region, time.time)
-
-    retry = Retry(time.time, time.sleep, random.random)
-    docker_config = read_docker_config(os.environ)
-    return RegistryAccess(open_ecr(region), open_ecr, docker_config, os.environ, retry)
-
-
-def open_registry_images(
-    access: RegistryAccess,
-    settings: ExecutorSettings,
-    way: Way,
-    architecture: str,
-    provide: LayerBuilder,
-    say: Callable[[str], None],
-    is_stopped: Callable[[], bool],
-) -> RegistryImages:
-    """Return images that are made ready in registries, for jobs of an architecture.
-
-    `provide` brings the runtime's layers where they are needed and no image holds them.
-    """
-    layers: tuple[RuntimeLayer, ...] = ()
-    if way == "layer":
-        layers = find_layers(access, settings.runtime_image, architecture, provide)
-    destination = Destination(settings.repository or DEFAULT_REPOSITORY)
-    deliverer = Deliverer(access, destination, way, layers, architecture, say, is_stopped)
-    return RegistryImages(ImagePreparer(deliverer))
-
-
-def find_layers(
-    access: RegistryAccess, runtime_image: str | None, architecture: str, provide: LayerBuilder
-) -> tuple[RuntimeLayer, ...]:
-    """Return the runtime's layers for an architecture: those of an image, else what `provide` has.
-
-    Raises BatchxError where neither is possible.
-    """
-    if runtime_image:
-        reference = read_container(runtime_image, "--batchx-runtime-image")
-        registry = access.open(reference.host)
-        return use_runtime_image(registry, reference, architecture, access.own_host)
-    return use_layer_files(provide(architecture))
-
-
-def provide_layers(
-    architecture: str, machine: Machine, build_elsewhere: LayerBuilder, say: Callable[[str], None]
-) -> tuple[LayerFile, ...]:
-    """Return the layers of the runtime for an architecture, built here if `machine` (this) can.
-
-    Raises BatchxError where they cannot be had.
-    """
-    if machine.architecture == architecture:
-        return provide_runtime(find_cache_dir(os.environ), say).layers
-    return build_elsewhere(architecture)

@@ -5,9 +5,9 @@ import os
 from contextlib import ExitStack
 
 from snakemake_executor_plugin_batchx.aws.session import open_session
-from snakemake_executor_plugin_batchx.delivery import open_access
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY
+from snakemake_executor_plugin_batchx.registry_images import open_access
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 
 

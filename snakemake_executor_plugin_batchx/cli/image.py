@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
-from snakemake_executor_plugin_batchx.delivery import find_layers, provide_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.deliver import Deliverer
@@ -22,6 +21,7 @@ from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
+from snakemake_executor_plugin_batchx.registry_images import find_layers, provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 

@@ -16,10 +16,10 @@ from snakemake_executor_plugin_batchx.account_build.recipe import plan_recipe
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
-from snakemake_executor_plugin_batchx.delivery import provide_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.launch import DOCKER, EmbeddedAws, launch_embedded_aws
 from snakemake_executor_plugin_batchx.plan.definition import DEFAULT_LOG_GROUP, DefinitionSettings
+from snakemake_executor_plugin_batchx.registry_images import provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import Machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway

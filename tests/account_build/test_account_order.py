@@ -13,9 +13,9 @@ from snakemake_executor_plugin_batchx.account_build.kept import keep_layers
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
 from snakemake_executor_plugin_batchx.account_build.wait import WAIT_SECONDS
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
-from snakemake_executor_plugin_batchx.delivery import provide_layers
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
+from snakemake_executor_plugin_batchx.registry_images import provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import Machine
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 

@@ -14,7 +14,6 @@ import pytest
 from docker_registry import TestRegistry, run_registry
 from images.image_kit import make_layer, open_server, push_image
 
-from snakemake_executor_plugin_batchx.delivery import open_access
 from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.push import push_runtime_image
 from snakemake_executor_plugin_batchx.local.launch import (
@@ -22,6 +21,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     launch_embedded_aws,
     make_environment,
 )
+from snakemake_executor_plugin_batchx.registry_images import open_access
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 
 MAIN = "import sys; from snakemake_executor_plugin_batchx.cli import main; sys.exit(main())"

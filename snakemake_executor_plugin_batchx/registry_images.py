@@ -1,0 +1,114 @@
+"""The images of a run as registries have them, made ready for its jobs."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
+from snakemake_executor_plugin_batchx.aws.session import AwsSession
+from snakemake_executor_plugin_batchx.images.access import RegistryAccess
+from snakemake_executor_plugin_batchx.images.credentials import read_docker_config
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer
+from snakemake_executor_plugin_batchx.images.deliver import Delivery as Way
+from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
+from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
+from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
+from snakemake_executor_plugin_batchx.images.reference import read_container
+from snakemake_executor_plugin_batchx.images.runtime_layers import (
+    RuntimeLayer,
+    use_layer_files,
+    use_runtime_image,
+)
+from snakemake_executor_plugin_batchx.images.transport import Retry
+from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.runtime.build import provide_runtime
+from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
+from snakemake_executor_plugin_batchx.runtime.interpreter import Machine, inspect_machine
+from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+
+LayerBuilder = Callable[[str], tuple[LayerFile, ...]]
+"""Brings the runtime's layers for an architecture as files; raises BatchxError if it cannot."""
+
+
+class RegistryImages:
+    """Images of registries, made ready where they lie."""
+
+    def __init__(self, preparer: ImagePreparer) -> None:
+        self._preparer = preparer
+
+    def provide(self, container: str, label: str) -> JobImage:
+        """Return the image for a `container:`; raises BatchxError, which starts with `label`."""
+        found = self._preparer.prepare(container, label)
+        return JobImage(found.image, found.base, found.environment)
+
+
+def open_access(make_client: Callable[[str], Any], region: str) -> RegistryAccess:
+    """Return access to ECR and to what this machine's docker has logged in to.
+
+    `make_client` returns boto3's ECR client for a region.
+    """
+
+    def open_ecr(region: str) -> EcrGateway:
+        return EcrGateway(make_client(region), region, time.time)
+
+    retry = Retry(time.time, time.sleep, random.random)
+    docker_config = read_docker_config(os.environ)
+    return RegistryAccess(open_ecr(region), open_ecr, docker_config, os.environ, retry)
+
+
+def open_registry_images(
+    way: Way,
+    settings: ExecutorSettings,
+    queue: QueueReport,
+    session: AwsSession,
+    build_elsewhere: LayerBuilder,
+    say: Callable[[str], None],
+    stopped: threading.Event,
+) -> RegistryImages:
+    """Return images that are made ready in registries, for jobs of a queue.
+
+    The runtime's layers are looked for only where they are needed; `build_elsewhere` brings those
+    that this machine cannot build. Once `stopped` is set, copies under way end.
+    """
+    access = open_access(session.make_ecr_client, session.region)
+    architecture = queue.architecture
+
+    def provide(architecture: str) -> tuple[LayerFile, ...]:
+        return provide_layers(architecture, inspect_machine(), build_elsewhere, say)
+
+    layers: tuple[RuntimeLayer, ...] = ()
+    if way == "layer":
+        layers = find_layers(access, settings.runtime_image, architecture, provide)
+    destination = Destination(settings.repository or DEFAULT_REPOSITORY)
+    deliverer = Deliverer(access, destination, way, layers, architecture, say, stopped.is_set)
+    return RegistryImages(ImagePreparer(deliverer))
+
+
+def find_layers(
+    access: RegistryAccess, runtime_image: str | None, architecture: str, provide: LayerBuilder
+) -> tuple[RuntimeLayer, ...]:
+    """Return the runtime's layers for an architecture: those of an image, else what `provide` has.
+
+    Raises BatchxError where neither is possible.
+    """
+    if runtime_image:
+        reference = read_container(runtime_image, "--batchx-runtime-image")
+        registry = access.open(reference.host)
+        return use_runtime_image(registry, reference, architecture, access.own_host)
+    return use_layer_files(provide(architecture))
+
+
+def provide_layers(
+    architecture: str, machine: Machine, build_elsewhere: LayerBuilder, say: Callable[[str], None]
+) -> tuple[LayerFile, ...]:
+    """Return the layers of the runtime for an architecture, built here if `machine` (this) can.
+
+    Raises BatchxError where they cannot be had.
+    """
+    if machine.architecture == architecture:
+        return provide_runtime(find_cache_dir(os.environ), say).layers
+    return build_elsewhere(architecture)
