@@ -22,6 +22,7 @@ ALLOWED = {
     "storage": {"storage", "spec", "errors"},
     "job": {"job", "storage", "spec", "errors"},
     "batch": {"batch", "aws", "plan", "spec", "errors"},
+    "account_build": {"account_build", "batch", "plan", "runtime", "storage", "spec", "errors"},
 }
 """What a part may import of ours; parts that are not named may import anything."""
 

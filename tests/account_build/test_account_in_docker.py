@@ -20,12 +20,15 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.launch import DOCKER, EmbeddedAws, launch_embedded_aws
 from snakemake_executor_plugin_batchx.plan.definition import DEFAULT_LOG_GROUP, DefinitionSettings
 from snakemake_executor_plugin_batchx.registry_images import provide_layers
-from snakemake_executor_plugin_batchx.runtime.interpreter import Machine
+from snakemake_executor_plugin_batchx.runtime.interpreter import Machine, inspect_machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+
+HERE = inspect_machine().architecture or "amd64"
+"""What containers run on this machine."""
 
 MAC = Machine("Darwin", "arm64", "", "CPython")
 
@@ -67,7 +70,7 @@ class Head:
 
     def provide(self) -> Sequence[LayerFile]:
         try:
-            return provide_layers("amd64", MAC, self.build.provide, self.said.append)
+            return provide_layers(HERE, MAC, self.build.provide, self.said.append)
         except BatchxError:
             events = self._logs.filter_log_events(logGroupName=DEFAULT_LOG_GROUP)["events"]
             print(*(event["message"] for event in events), sep="\n")
@@ -110,7 +113,7 @@ def test_built_once_by_a_job_and_found_by_all(
 
     (tmp_path / "root").mkdir()
     version, *packages = run_in_container(layers, tmp_path / "root").splitlines()
-    recipe = plan_recipe("amd64")
+    recipe = plan_recipe(HERE)
     assert version.startswith(f"{recipe.python}.")
     assert version.endswith(" busybox")
     assert set(recipe.constraints.splitlines()) == set(packages)
