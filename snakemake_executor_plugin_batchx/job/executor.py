@@ -140,7 +140,9 @@ def make_guard(
                 code = find_exit_code(error)
                 # A service is ended when its last reader is done: that is no failure.
                 if code and not job.is_service:
-                    problem = find_python_problem(job) if is_in_image() else None
+                    problem = (
+                        find_python_problem(job, os.environ["PATH"]) if is_in_image() else None
+                    )
                     write_note(note_path, Note(code, problem))
                 raise
             missing = list_missing_outputs(job)

@@ -87,15 +87,18 @@ def _use_own_modules() -> None:
     singularity.get_snakemake_searchpath_mountpoints = singularity.get_snakemake_searchpaths
 
 
-def find_python_problem(step: Any) -> str | None:
-    """Return a sentence where a script failed because its image's Python is too old, else None."""
+def find_python_problem(step: Any, path: str) -> str | None:
+    """Return a sentence where a script failed because its image's Python is too old, else None.
+
+    `path` is the PATH in which the image's programs are found.
+    """
     from snakemake.script import MIN_PY_VERSION  # noqa: PLC0415 - loaded by now
 
     rule = step.rule
     if not (rule.script or rule.wrapper or rule.notebook):
         return None
     code = "import sys; print(*sys.version_info[:2])"
-    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:{STAND_IN / 'fallback'}"}
+    environment = {**os.environ, "PATH": f"{path}:{STAND_IN / 'fallback'}"}
     try:
         answer = subprocess.run(
             ["python", "-c", code],

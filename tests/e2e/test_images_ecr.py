@@ -4,6 +4,7 @@ import io
 import json
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from docker_images import import_busybox
 from docker_registry import TestRegistry, run_registry
-from runs import Run, Workspace, count_calls
+from runs import Run, Workspace, count_calls, run_command
 from tools import need_docker
 
 from snakemake_executor_plugin_batchx.local.launch import (
@@ -210,3 +211,51 @@ def test_a_head_without_a_sound_token_says_so(
     (sentence,) = list_sentences(run)
     assert tool in sentence
     assert "not-the-password" not in run.output
+
+
+def test_a_runtime_that_hosts_have_is_mounted(
+    ecr_workspace: Workspace, registry: TestRegistry, tool: str, runtime: Runtime
+) -> None:
+    # As docs/further.md says: both layers, unpacked on the host. The image has an ENTRYPOINT, and a
+    # definition of the user's own names it, too.
+    host_folder = ecr_workspace.folder.parent / "host"
+    host_folder.mkdir()
+    for layer in runtime.layers:
+        subprocess.run(["tar", "-xzf", str(layer.path), "-C", str(host_folder)], check=True)
+    definition = f"theirs-{host_folder.parent.name}"
+    ecr_workspace.client("batch").register_job_definition(
+        jobDefinitionName=definition,
+        type="container",
+        containerProperties={
+            "image": tool,
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "1"},
+                {"type": "MEMORY", "value": "700"},
+            ],
+            "environment": [{"name": "KEPT", "value": "by the definition"}],
+        },
+    )
+    write_workflow(ecr_workspace, tool, f"job-definition://{definition}")
+    way = {"SNAKEMAKE_BATCHX_RUNTIME": f"mount:{host_folder}/batchx"}
+    run = ecr_workspace.snakemake(environment=way)
+    assert run.exit_code == 0, run.output
+    assert (ecr_workspace.folder / "r0.txt").read_text() == "tool\nyes\n"
+    assert (ecr_workspace.folder / "r1.txt").read_text() == "tool\nby the definition\n"
+    assert "1 vCPU, 700 MiB" in run.output
+
+
+def test_a_pushed_runtime_is_used_as_it_is(
+    ecr_workspace: Workspace, tool: str, tmp_path: Path
+) -> None:
+    program = "import sys; from snakemake_executor_plugin_batchx.cli import main; sys.exit(main())"
+    push = [sys.executable, "-c", program, "runtime", "push"]
+    pushed = run_command(push, ecr_workspace.folder, ecr_workspace.environment, 120)
+    assert pushed.exit_code == 0, pushed.output
+    image = pushed.output.splitlines()[-1]
+    write_workflow(ecr_workspace, tool)
+    cache = tmp_path / "cache"
+    elsewhere = {"SNAKEMAKE_BATCHX_RUNTIME_IMAGE": image, "XDG_CACHE_HOME": str(cache)}
+    run = ecr_workspace.snakemake(environment=elsewhere)
+    assert not (cache / "batchx").exists(), "a runtime was built here"
+    assert run.exit_code == 0, run.output
+    assert (ecr_workspace.folder / "r0.txt").read_text() == "tool\nyes\n"

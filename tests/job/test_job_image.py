@@ -3,11 +3,19 @@
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tools import need_program
 
-from snakemake_executor_plugin_batchx.job.image import STAND_IN, add_stand_in, deploy_in_image
+from snakemake_executor_plugin_batchx.job.image import (
+    STAND_IN,
+    ImageError,
+    add_stand_in,
+    deploy_in_image,
+    find_python_problem,
+    require_shell,
+)
 
 SHELLS = [["bash"], ["dash"], ["busybox", "sh"]]
 
@@ -118,3 +126,31 @@ def test_other_commands_are_refused(shell: list[str], tmp_path: Path) -> None:
 )
 def test_containers_join_the_ways_of_deployment(argv: list[str], expected: tuple[str, ...]) -> None:
     assert deploy_in_image(argv) == expected
+
+
+def test_an_image_needs_a_shell(tmp_path: Path) -> None:
+    require_shell("me/tool:1", Path("/bin/sh"))
+    with pytest.raises(ImageError, match=r"^Image me/tool:1 has no .*/sh, with which Snakemake"):
+        require_shell("me/tool:1", tmp_path / "sh")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_told"), [("2 7", True), ("3 6", True), ("3 7", False), ("3 13", False)]
+)
+def test_a_python_that_is_too_old_is_told(tmp_path: Path, version: str, *, is_told: bool) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+    rule = SimpleNamespace(name="one", script="a.py", wrapper=None, notebook=None)
+    problem = find_python_problem(SimpleNamespace(rule=rule), str(tmp_path))
+    assert (problem is not None) == is_told
+    if problem:
+        shown = version.replace(" ", ".")
+        assert problem.startswith(
+            f"The script of rule one failed, and its image's Python is {shown}"
+        )
+
+
+def test_only_scripts_need_the_images_python(tmp_path: Path) -> None:
+    rule = SimpleNamespace(name="one", script=None, wrapper=None, notebook=None)
+    assert find_python_problem(SimpleNamespace(rule=rule), str(tmp_path)) is None
