@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runs import Workspace
+from runs import Workspace, make_workspace
 from tools import need_docker, need_program
 
 from snakemake_executor_plugin_batchx.local.launch import (
@@ -13,7 +13,6 @@ from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
     RuntimeTrees,
     launch_embedded_aws,
-    make_environment,
 )
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 
@@ -28,17 +27,8 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
 @pytest.fixture
 def workspace(tmp_path: Path, embedded_aws: EmbeddedAws) -> Workspace:
     """An empty folder whose runs use the standing embedded AWS as if it were AWS."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    environment = {
-        **make_environment(embedded_aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": embedded_aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{embedded_aws.bucket}/{tmp_path.name}",
-        # For runs that start an embedded AWS of their own.
-        "SNAKEMAKE_BATCHX_LOCAL_RUNNER": PROCESS,
-        "HOME": str(tmp_path),
-    }
-    return Workspace(folder, embedded_aws, environment)
+    # For runs that start an embedded AWS of their own.
+    return make_workspace(tmp_path, embedded_aws, {"SNAKEMAKE_BATCHX_LOCAL_RUNNER": PROCESS})
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +44,4 @@ def docker_aws(runtime: Runtime) -> Iterator[EmbeddedAws]:
 @pytest.fixture
 def docker_workspace(tmp_path: Path, docker_aws: EmbeddedAws) -> Workspace:
     """An empty folder whose jobs run in containers of this machine."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    environment = {
-        **make_environment(docker_aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": docker_aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{docker_aws.bucket}/{tmp_path.name}",
-        "HOME": str(tmp_path),
-    }
-    return Workspace(folder, docker_aws, environment)
+    return make_workspace(tmp_path, docker_aws)

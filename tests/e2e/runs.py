@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
 
 RUN_TIMEOUT_SECONDS = 280
 
@@ -76,6 +76,21 @@ class Workspace:
     def client(self, service: str) -> Any:
         """Return a boto3 client for the embedded AWS."""
         return make_client(self.aws, service)
+
+
+def make_workspace(
+    folder: Path, aws: EmbeddedAws, environment: Mapping[str, str] | None = None
+) -> Workspace:
+    """Make an empty folder whose runs use a standing embedded AWS as if it were AWS."""
+    (folder / "work").mkdir()
+    variables = {
+        **make_environment(aws),
+        "SNAKEMAKE_BATCHX_JOB_QUEUE": aws.job_queue,
+        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{aws.bucket}/{folder.name}",
+        "HOME": str(folder),
+        **(environment or {}),
+    }
+    return Workspace(folder / "work", aws, variables)
 
 
 def keep_environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -44,9 +45,11 @@ def test_three_hundred_jobs(workspace: Workspace) -> None:
             """
     )
     before = Counter(count_calls(workspace.aws))
+    started = time.monotonic()
     run = workspace.snakemake(
         *("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s"), timeout_seconds=1100
     )
+    seconds = time.monotonic() - started
     assert run.exit_code == 0, run.output[-3000:]
     made = {path.name: path.read_text() for path in (workspace.folder / "out").iterdir()}
     assert made == {f"{n}.txt": f"{n}\n" for n in range(JOBS)}
@@ -56,8 +59,9 @@ def test_three_hundred_jobs(workspace: Workspace) -> None:
     assert batch["RegisterJobDefinition"] == 1
     assert batch["DescribeJobDefinitions"] == 1
     assert batch["SubmitJob"] == JOBS
-    # Three calls a look while 300 jobs are there; fewer as they end.
-    assert batch["DescribeJobs"] < JOBS
+    # Three calls a look while 300 jobs are there; fewer as they end, and on a slow machine more
+    # looks: AWS allows 50 calls a second.
+    assert batch["DescribeJobs"] < 1.5 * seconds
     assert set(batch) == {
         "DescribeJobQueues",
         "DescribeComputeEnvironments",

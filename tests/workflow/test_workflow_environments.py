@@ -62,7 +62,11 @@ def iter_steps(folder: Path) -> Iterator[Any]:
     }
     for name, spec in specs.items():
         rule = SimpleNamespace(name=name)
-        yield SimpleNamespace(rule=rule, wildcards_dict={"n": 1}, conda_env_spec=spec)
+        step = SimpleNamespace(rule=rule, wildcards_dict={"n": 1}, conda_env_spec=spec)
+        yield SimpleNamespace(**vars(step), is_containerized=False)
+    # The image of a `containerized:` rule holds its environment.
+    held = SimpleNamespace(rule=SimpleNamespace(name="held"), wildcards_dict={"n": 1})
+    yield SimpleNamespace(**vars(held), conda_env_spec=specs["file"], is_containerized=True)
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 from docker_images import import_busybox
 from docker_registry import TestRegistry, run_registry
-from runs import Run, Workspace, count_calls, run_command
+from runs import Run, Workspace, count_calls, make_workspace, run_command
 from tools import need_docker
 
 from snakemake_executor_plugin_batchx.local.launch import (
     DOCKER,
     EmbeddedAws,
     launch_embedded_aws,
-    make_environment,
 )
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 
@@ -50,18 +49,9 @@ def tool(registry: TestRegistry) -> str:
     return f"{registry.host}/me/tool:1"
 
 
-def make_workspace(folder: Path, aws: EmbeddedAws, runtime_cache: Path) -> Workspace:
-    (folder / "work").mkdir()
-    environment = {
-        **make_environment(aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{aws.bucket}/{folder.name}",
-        "SNAKEMAKE_BATCHX_RUNTIME": "layer",
-        # Where `runtime` was built.
-        "XDG_CACHE_HOME": str(runtime_cache.parent),
-        "HOME": str(folder),
-    }
-    return Workspace(folder / "work", aws, environment)
+def use_layers(runtime_cache: Path) -> dict[str, str]:
+    """Return the variables of a head that brings the runtime, built already, in layers."""
+    return {"SNAKEMAKE_BATCHX_RUNTIME": "layer", "XDG_CACHE_HOME": str(runtime_cache.parent)}
 
 
 @pytest.fixture
@@ -69,7 +59,7 @@ def ecr_workspace(
     tmp_path: Path, ecr_aws: EmbeddedAws, runtime: Runtime, runtime_cache: Path
 ) -> Workspace:
     """An empty folder whose runs bring the runtime to images in the registry."""
-    return make_workspace(tmp_path, ecr_aws, runtime_cache)
+    return make_workspace(tmp_path, ecr_aws, use_layers(runtime_cache))
 
 
 def write_workflow(workspace: Workspace, *containers: str) -> None:
@@ -186,7 +176,7 @@ def test_a_job_whose_host_has_no_token_says_so(
     with import_busybox() as image:
         registry.push(image.tag, "me/plain:1")
     with launch_embedded_aws(runner=DOCKER) as aws:
-        workspace = make_workspace(tmp_path, aws, runtime_cache)
+        workspace = make_workspace(tmp_path, aws, use_layers(runtime_cache))
         write_workflow(workspace, f"{registry.host}/me/plain:1")
         extra = {"SNAKEMAKE_BATCHX_RUNTIME": "image", "DOCKER_CONFIG": str(config)}
         run = workspace.snakemake(environment=extra)
@@ -203,7 +193,7 @@ def test_a_head_without_a_sound_token_says_so(
     wrong.write_text("not-the-password")
     access = type(registry.access)(registry.host, str(wrong))
     with launch_embedded_aws(runner=DOCKER, registry=access) as aws:
-        workspace = make_workspace(tmp_path, aws, runtime_cache)
+        workspace = make_workspace(tmp_path, aws, use_layers(runtime_cache))
         write_workflow(workspace, tool)
         run = workspace.snakemake()
         assert count_calls(aws).get("batch.SubmitJob", 0) == 0
