@@ -16,7 +16,7 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import (
     SiblingImages,
 )
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.deliver import Delivery as Way
+from snakemake_executor_plugin_batchx.images.deliver import Way
 from snakemake_executor_plugin_batchx.images.docker_engine import open_docker_engine
 from snakemake_executor_plugin_batchx.images.engine import EngineImages
 from snakemake_executor_plugin_batchx.images.reference import make_batch_image
@@ -25,7 +25,7 @@ from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.registry_images import LayerBuilder, open_registry_images
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
-from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
 IMAGE_PYTHON = "python3"
@@ -94,15 +94,8 @@ def provide_all(delivery: Delivery, containers: Mapping[str, str]) -> None:
         raise BatchxError("\n".join(problems))
 
 
-def choose_runtime(
-    settings: ExecutorSettings, say: Callable[[str], None]
-) -> Callable[[], Runtime] | None:
-    """Return what builds or finds the runtime that an embedded Batch mounts into containers.
-
-    None where `--batchx-runtime` brings it another way.
-    """
-    if settings.runtime is not None:
-        return None
+def choose_runtime(say: Callable[[str], None]) -> Callable[[], Runtime]:
+    """Return what builds or finds the runtime that an embedded Batch mounts into containers."""
     return lambda: provide_runtime(find_cache_dir(os.environ), say)
 
 
@@ -118,7 +111,7 @@ def open_delivery(
 
     Without `--batchx-runtime`, AWS's queues get images with the runtime in a layer, built by
     `build_elsewhere` where this machine cannot; an embedded Batch does without, for its runner
-    brings the runtime.
+    brings the runtime (the queue `local` always, a standing one unless a way is named).
     Raises BatchxError where a runtime can neither be found nor built.
     """
 
@@ -128,9 +121,10 @@ def open_delivery(
     images: Images
     stopped = threading.Event()
     way = (settings.runtime or "").partition(":")[0]
-    if not way and queue.local_runner == "process":
+    is_own = settings.job_queue == LOCAL_QUEUE or not way
+    if queue.local_runner == "process":
         images = NamedImages()
-    elif not way and queue.local_runner == "docker":
+    elif is_own and queue.local_runner == "docker":
         images = EngineImages(open_docker_engine(), tell)
     else:
         images = open_registry_images(

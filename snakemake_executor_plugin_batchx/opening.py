@@ -120,7 +120,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
-        session = open_session(settings, stack, choose_runtime(settings, log.info))
+        session = open_session(settings, stack, choose_runtime(log.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         store = S3Gateway(session.s3_client, root.bucket)
         budget = CallBudget(time.monotonic, time.sleep)

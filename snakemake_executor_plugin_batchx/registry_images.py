@@ -11,8 +11,7 @@ from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.credentials import read_docker_config
-from snakemake_executor_plugin_batchx.images.deliver import Deliverer
-from snakemake_executor_plugin_batchx.images.deliver import Delivery as Way
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer, Way
 from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY, Destination
 from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer

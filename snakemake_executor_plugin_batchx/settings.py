@@ -166,6 +166,12 @@ PATTERNS = (
         r"layer|image|mount(:(/[^\0]*|efs://fs-[0-9a-f]+(/[^\0]*)?))?",
         "layer, image, mount, mount:/path or mount:efs://fs-id/path",
     ),
+    Pattern(
+        "repository",
+        r"[a-z0-9]+([._/-][a-z0-9]+)*/?",
+        "the name of an ECR repository (my/tools), or a prefix that ends with / (batchx/), in "
+        "lower case",
+    ),
     Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )
@@ -184,6 +190,11 @@ def list_setting_problems(settings: ExecutorSettings) -> list[str]:
         if value and not re.fullmatch(pattern.regex, value, re.ASCII):
             option = "--batchx-" + pattern.setting.replace("_", "-")
             problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
+    if settings.job_queue == LOCAL_QUEUE and settings.runtime not in {None, "layer"}:
+        problems.append(
+            f"--batchx-runtime {settings.runtime} is for queues of AWS: leave it out with "
+            "--batchx-job-queue local, which brings the runtime itself."
+        )
     if settings.runtime_image and (settings.runtime or "layer") != "layer":
         problems.append(
             f"--batchx-runtime-image is for --batchx-runtime layer, not {settings.runtime}: leave "

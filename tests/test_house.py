@@ -20,7 +20,7 @@ ALLOWED = {
     "images": {"images", "plan", "errors"},
     "runtime": {"runtime", "spec", "errors"},
     "storage": {"storage", "spec", "errors"},
-    "job": {"job", "storage", "spec", "errors"},
+    "job": {"job", "storage", "spec", "errors", "version"},
     "batch": {"batch", "aws", "plan", "spec", "errors"},
     "account_build": {"account_build", "batch", "plan", "runtime", "storage", "spec", "errors"},
 }

@@ -66,7 +66,7 @@ GOOD = [
     ("runtime", "mount:/opt/batchx"),
     ("runtime", "mount:efs://fs-0123abcd"),
     ("runtime", "mount:efs://fs-0123abcd/run/time"),
-    ("repository", "batchx"),
+    ("repository", "batchx/"),
     ("repository", "team-7/batch_x"),
     ("runtime_image", "me/runtime@sha256:0"),
 ]
@@ -100,6 +100,8 @@ BAD = [
     ("runtime", "layers"),
     ("runtime", "mount:opt"),
     ("runtime", "mount:efs://my-files/x"),
+    ("repository", "Batchx"),
+    ("repository", "/batchx/"),
 ]
 
 
@@ -120,6 +122,23 @@ def test_a_bad_value_is_told_with_its_option_and_what_is_wanted(setting: str, va
 def test_the_tables_above_have_every_pattern() -> None:
     assert {setting for setting, _ in BAD} == set(WANTED)
     assert {setting for setting, _ in GOOD} >= set(WANTED)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"job_queue": "local", "runtime": "mount"}, "--batchx-runtime mount is for queues of AWS"),
+        ({"job_queue": "local", "runtime": "image"}, "--batchx-runtime image is for queues of AWS"),
+        (
+            {"runtime": "mount", "runtime_image": "me/x"},
+            "--batchx-runtime-image is for --batchx-runtime layer, not mount",
+        ),
+    ],
+)
+def test_ways_that_exclude_each_other_are_told(values: dict[str, str], words: str) -> None:
+    (problem,) = list_problems(**values)
+    assert problem.startswith(words)
+    assert list_problems(job_queue="local", runtime="layer") == []
 
 
 @pytest.mark.parametrize("value", ["schlange-ü", "очередь", "q٣"])

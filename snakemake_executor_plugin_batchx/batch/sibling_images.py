@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.image import PRELOAD, JobImage, shield_preload
 
 SCHEME = "job-definition://"
 """https://www.nextflow.io/docs/latest/aws.html#custom-job-definition"""
@@ -66,9 +66,31 @@ class SiblingImages:
                 f"{label}: job definition {name} is not one of a single container on ECS, which is "
                 "all that batchx can run: name another, or the image itself."
             )
-        template = {member: _prune(found[member]) for member in KEPT if found.get(member)}
+        template = _make_template(found)
         image = self._images.provide(found["containerProperties"]["image"], label)
-        return dataclasses.replace(image, template=template)
+        set_here = template["containerProperties"].get("environment", ())
+        preloads = [each.get("value", "") for each in set_here if each["name"] == PRELOAD]
+        # The definition's variable wins over the image's.
+        environment = shield_preload(preloads[-1]) if preloads else image.environment
+        return dataclasses.replace(image, environment=environment, template=template)
+
+
+def _make_template(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a sibling of a described definition takes over."""
+    template = {member: found[member] for member in KEPT if found.get(member) is not None}
+    # AWS's own tags, CloudFormation's for one, are AWS's to give.
+    tags = template.get("tags", {})
+    template["tags"] = {key: tags[key] for key in tags if not key.startswith("aws:")}
+    container = dict(template["containerProperties"])
+    # The older way to ask for resources (API_ContainerProperties.html, vcpus and memory).
+    older = {"VCPU": container.pop("vcpus", None), "MEMORY": container.pop("memory", None)}
+    named = {each["type"] for each in container.get("resourceRequirements", ())}
+    container["resourceRequirements"] = [
+        *container.get("resourceRequirements", ()),
+        *({"type": k, "value": str(v)} for k, v in older.items() if v and k not in named),
+    ]
+    pruned: dict[str, Any] = _prune({**template, "containerProperties": container})
+    return pruned
 
 
 def _prune(value: Any) -> Any:

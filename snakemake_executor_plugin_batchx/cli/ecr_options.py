@@ -5,6 +5,7 @@ import os
 from contextlib import ExitStack
 
 from snakemake_executor_plugin_batchx.aws.session import open_session
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.destination import DEFAULT_REPOSITORY
 from snakemake_executor_plugin_batchx.registry_images import open_access
@@ -32,5 +33,9 @@ def open_ecr_access(args: argparse.Namespace) -> RegistryAccess:
     """Open registries as the options say. Raises BatchxError without credentials or region."""
     settings = ExecutorSettings(region=args.region, profile=args.profile)
     with ExitStack() as stack:
-        session = open_session(settings, stack)
+        try:
+            session = open_session(settings, stack)
+        except BatchxError as error:
+            # Told in the words of a run's settings; the options here are called likewise.
+            raise BatchxError(str(error).replace("--batchx-", "--")) from error
         return open_access(session.make_ecr_client, session.region)

@@ -13,7 +13,7 @@ from snakemake_executor_plugin_batchx.images.recipe import has_entrypoint, holds
 from snakemake_executor_plugin_batchx.images.reference import MAX_IMAGE_CHARACTERS, ImageReference
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
 
-Delivery = Literal["layer", "mount", "image"]
+Way = Literal["layer", "mount", "image"]
 
 
 class Deliverer:
@@ -27,7 +27,7 @@ class Deliverer:
         self,
         access: RegistryAccess,
         destination: Destination,
-        delivery: Delivery,
+        delivery: Way,
         layers: Sequence[RuntimeLayer],
         architecture: str,
         say: Callable[[str], object],

@@ -105,8 +105,8 @@ class Deriver:
                 raise
             raise BatchxError(
                 f"{reference} is not prepared in {self._target.host}/{repository} and these "
-                f"credentials may not do it: have an administrator run `batchx image prepare "
-                f"{reference}` with the same runtime ({error})"
+                f"credentials may not do it: have an administrator run `{self._make_command()} "
+                f"{reference.at(root)}` with the same runtime ({error})"
             ) from error
         seconds = self._access.retry.clock() - started
         self._say(
@@ -120,6 +120,12 @@ class Deriver:
             plan_environment(image.config),
             is_new=True,
         )
+
+    def _make_command(self) -> str:
+        """Return the command that prepares what this would, but for the image."""
+        options = f"--repository {self._destination.setting} --architecture {self._architecture}"
+        mount = "" if self._layers else " --mount"
+        return f"batchx image prepare --region {self._access.ecr.region} {options}{mount}"
 
     def _push(
         self, image: Image, repository: str, tag: str, reference: ImageReference

@@ -68,7 +68,7 @@ class EngineImages:
     def _look_up(self, name: str, label: str) -> JobImage:
         image = self._engine.inspect_image(name)
         if image is None:
-            self._say(f"batchx: Docker fetches {name}.")
+            self._say(f"Docker fetches {name}.")
             try:
                 self._engine.pull_image(name)
             except BatchxError as error:

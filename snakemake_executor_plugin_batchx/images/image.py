@@ -10,14 +10,11 @@ from snakemake_executor_plugin_batchx.images.media import INDEXES, MANIFESTS
 from snakemake_executor_plugin_batchx.images.platforms import check_platform, choose_manifest
 from snakemake_executor_plugin_batchx.images.reference import ImageReference, is_digest
 from snakemake_executor_plugin_batchx.images.registry import Manifest, Registry
+from snakemake_executor_plugin_batchx.plan.image import PRELOAD, shield_preload
 
 MAX_INDEX_DEPTH = 3
 
 NO_IMAGE = "{name} is no container image but something else in a registry: check its name."
-
-PRELOAD = "LD_PRELOAD"
-SAVED_PRELOAD = "BATCHX_IMAGE_LD_PRELOAD"
-"""Where a job finds the image's LD_PRELOAD, which the runtime's loader must not see."""
 
 
 @dataclass(frozen=True)
@@ -100,5 +97,4 @@ def plan_environment(config: Mapping[str, Any]) -> dict[str, str]:
     """Return what a job definition must set for the runtime to start in an image."""
     settings = (config.get("config") or {}).get("Env") or []
     environment = dict(str(setting).partition("=")[::2] for setting in settings)
-    preload = environment.get(PRELOAD, "")
-    return {PRELOAD: "", SAVED_PRELOAD: preload} if preload else {}
+    return shield_preload(environment.get(PRELOAD, ""))

@@ -1,6 +1,8 @@
 """The images of a run, each made ready once."""
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -9,17 +11,22 @@ from snakemake_executor_plugin_batchx.images.derive import PreparedImage
 from snakemake_executor_plugin_batchx.images.errors import RegistryError
 from snakemake_executor_plugin_batchx.images.reference import read_container
 
+GOOD_SECONDS = 3600.0
+
 
 class ImagePreparer:
     """Prepares what rules name as `container:`. Safe to use from many threads.
 
     Equal references are prepared once: who asks meanwhile waits. A failure that another try may
-    mend is forgotten, any other is told again at once.
+    mend is forgotten, any other is told again at once. What is prepared is looked at again after
+    GOOD_SECONDS: runs may take weeks, and lifecycle rules know nothing of them.
     """
 
-    def __init__(self, deliverer: Deliverer) -> None:
+    def __init__(self, deliverer: Deliverer, clock: Callable[[], float] = time.monotonic) -> None:
         self._deliverer = deliverer
+        self._clock = clock
         self._futures: dict[str, Future[PreparedImage]] = {}
+        self._begun: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def prepare(self, container: str, label: str) -> PreparedImage:
@@ -31,10 +38,13 @@ class ImagePreparer:
         """
         reference = read_container(container, label)
         with self._lock:
+            now = self._clock()
             future = self._futures.get(str(reference))
-            is_mine = future is None
-            if future is None:
+            is_old = now - self._begun.get(str(reference), now) > GOOD_SECONDS
+            is_mine = future is None or (future.done() and is_old)
+            if future is None or is_mine:
                 future = self._futures[str(reference)] = Future()
+                self._begun[str(reference)] = now
         if is_mine:
             self._fulfil(future, str(reference), container, label)
         try:

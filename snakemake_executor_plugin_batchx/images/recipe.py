@@ -55,6 +55,11 @@ def make_tag(root_digest: str, architecture: str, layer_digests: Sequence[str]) 
     return TAG_PREFIX + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:TAG_HASH_CHARACTERS]
 
 
+DROPPED = frozenset({"entrypoint", "stopsignal"})
+"""Of a base's config: what Batch could not override, and the signal with which ECS would stop the
+job, whose first process is ours and waits for SIGTERM."""
+
+
 def has_entrypoint(config: Mapping[str, Any]) -> bool:
     """Return True if an image's config names an entrypoint, which Batch cannot override."""
     return any(k.lower() == "entrypoint" and v for k, v in (config.get("config") or {}).items())
@@ -126,7 +131,7 @@ def make_runtime_image(added: Sequence[Addition], architecture: str) -> DerivedI
 def _derive_config(
     config: Mapping[str, Any], base_layers: int, added: Sequence[Addition]
 ) -> dict[str, Any]:
-    inner = {k: v for k, v in (config.get("config") or {}).items() if k.lower() != "entrypoint"}
+    inner = {k: v for k, v in (config.get("config") or {}).items() if k.lower() not in DROPPED}
     rootfs = config["rootfs"]
     history = list(config.get("history") or [])
     # A history that tells of other layers than there are is refused by tools: leave it alone.

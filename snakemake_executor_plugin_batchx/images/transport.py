@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.credentials import CredentialSource
 from snakemake_executor_plugin_batchx.images.errors import (
     Asked,
@@ -108,9 +109,16 @@ def open_pool(host: str, environment: Mapping[str, str]) -> urllib3.PoolManager:
         return urllib3.PoolManager(**options)
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     address = urlsplit(proxy)
-    login = f"{address.username}:{address.password}" if address.username else None
-    proxy_headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=proxy_headers, **options)
+    user, password = unquote(address.username or ""), unquote(address.password or "")
+    headers = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
+    try:
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+    except urllib3.exceptions.HTTPError:
+        # Without its cause, which holds the password.
+        raise BatchxError(
+            "HTTPS_PROXY (or ALL_PROXY) is no address of a proxy: it must be like "
+            "http://user:password@host:port, special characters of the password as %XX."
+        ) from None
 
 
 def is_spared(host: str, no_proxy: str) -> bool:

@@ -24,6 +24,11 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 SHELL = Path("/bin/sh")
 
+MIN_PYTHON = (3, 7)
+MIN_PYTHON_WITH_PARAMS = (3, 10)
+"""The Pythons of images that can load what Snakemake 9.27 gives to scripts: it imports
+snakemake.io for params, which is written for newer ones."""
+
 VERSION_SECONDS = 30
 
 
@@ -92,10 +97,9 @@ def find_python_problem(step: Any, path: str) -> str | None:
 
     `path` is the PATH in which the image's programs are found.
     """
-    from snakemake.script import MIN_PY_VERSION  # noqa: PLC0415 - loaded by now
-
     rule = step.rule
-    if not (rule.script or rule.wrapper or rule.notebook):
+    # With conda, the environment's Python ran it.
+    if not str(rule.script or "").endswith(".py") or step.conda_env is not None:
         return None
     code = "import sys; print(*sys.version_info[:2])"
     environment = {**os.environ, "PATH": f"{path}:{STAND_IN / 'fallback'}"}
@@ -111,10 +115,12 @@ def find_python_problem(step: Any, path: str) -> str | None:
         version = tuple(map(int, answer.stdout.split()))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    if version >= MIN_PY_VERSION:
+    needed = MIN_PYTHON_WITH_PARAMS if step.params else MIN_PYTHON
+    if version >= needed:
         return None
     return (
-        f"The script of rule {rule.name} failed, and its image's Python is "
-        f"{'.'.join(map(str, version))}: what Snakemake gives to scripts needs "
-        f"{'.'.join(map(str, MIN_PY_VERSION))} or newer. Use an image with a newer Python."
+        f"The script of rule {rule.name} cannot run with its image's Python "
+        f"{'.'.join(map(str, version))}: what Snakemake gives to it "
+        f"{'(params among it) ' if step.params else ''}needs {'.'.join(map(str, needed))} or "
+        "newer. Use an image with a newer Python."
     )

@@ -59,6 +59,7 @@ from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+from snakemake_executor_plugin_batchx.version import __version__
 
 
 @dataclass
@@ -99,8 +100,14 @@ class JobRun:
                 "and runtime must hold the same batchx."
             )
         header = {name: value for name, value in packet.header.items() if name != "parts"}
-        self._shared = decode(SharedSpec, header)
-        self._job = decode(JobSpec, json.loads(packet.read_part(index)))
+        try:
+            self._shared = decode(SharedSpec, header)
+            self._job = decode(JobSpec, json.loads(packet.read_part(index)))
+        except (TypeError, ValueError, LookupError) as error:
+            raise BatchxError(
+                f"This job's spec cannot be read by its runtime, batchx {__version__}: head and "
+                "runtime must hold the same batchx."
+            ) from error
         self._root = S3Root(store.bucket, self._shared.root_prefix)
 
     def run(self) -> int:

@@ -122,7 +122,9 @@ def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
 def _make_container_order(
     job: Job, container: JsonObject, own: Mapping[str, str], log_stream: str
 ) -> ContainerOrder:
-    given = {each["name"]: each.get("value", "") for each in container["environment"]}
+    # Batch drops variables without a value
+    # (https://github.com/hashicorp/terraform-provider-aws/issues/26960).
+    given = {each["name"]: each["value"] for each in container["environment"] if each.get("value")}
     options = container.get("logConfiguration", {}).get("options", {})
     return ContainerOrder(
         name=container["name"],

@@ -8,13 +8,13 @@ from typing import Any
 # (https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html).
 GRAVITON = re.compile(r"\d[a-z]*g")
 
-ARM_FAMILIES = frozenset({"a1", "default_arm64"})
+ARM_FAMILIES = ("a1", "default_arm64", "p6e-gb")
 
 
 def is_arm_family(name: str) -> bool:
     """Tell whether an instance type or family ("m7g.large", "c6gn") has Graviton CPUs."""
     family = name.split(".", maxsplit=1)[0]
-    return family in ARM_FAMILIES or bool(GRAVITON.search(family))
+    return family.startswith(ARM_FAMILIES) or bool(GRAVITON.search(family))
 
 
 def find_architecture(environments: Iterable[Mapping[str, Any]]) -> str:

@@ -4,6 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PRELOAD = "LD_PRELOAD"
+KEPT_PRELOAD = "BATCHX_IMAGE_LD_PRELOAD"
+"""Where the image's value waits for its tools (job/standin/apptainer)."""
+
+NO_PRELOAD = ":"
+"""Names nothing to load. Not empty: Batch drops variables without a value from definitions.
+
+https://github.com/hashicorp/terraform-provider-aws/issues/26960"""
+
+
+def shield_preload(preload: str) -> dict[str, str]:
+    """Return what a definition has to set where LD_PRELOAD would be `preload`.
+
+    It loads the image's libraries into every program, into the runtime's interpreter too, which
+    has another C library (https://man7.org/linux/man-pages/man8/ld.so.8.html).
+    """
+    return {PRELOAD: NO_PRELOAD, KEPT_PRELOAD: preload} if preload else {}
+
 
 @dataclass(frozen=True)
 class JobImage:
@@ -26,5 +44,4 @@ class JobImage:
         for requirement in container.get("resourceRequirements", ()):
             if requirement["type"] == "MEMORY":
                 return int(requirement["value"])
-        memory = container.get("memory")
-        return None if memory is None else int(memory)
+        return None

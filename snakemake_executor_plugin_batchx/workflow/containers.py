@@ -9,6 +9,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
+from snakemake_executor_plugin_batchx.batch.sibling_images import SCHEME
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.workflow.describe import IMAGE_RESOURCE
 
@@ -28,7 +29,9 @@ def read_containers(snakefile: Path, config_files: Sequence[Path]) -> Containers
     """
     found = Containers()
     for name, container in _read_rules(snakefile, config_files):
-        if isinstance(container, str) and "{" not in container:
+        if isinstance(container, str) and container.startswith(SCHEME):
+            found.open_rules.append(name)
+        elif isinstance(container, str) and "{" not in container:
             found.rules.setdefault(container, []).append(name)
         elif container:
             found.open_rules.append(name)

@@ -15,5 +15,8 @@ def list_containers(workflow: Any) -> dict[str, str]:
     for job in workflow.dag.needrun_jobs():
         if not job.is_local:
             label = make_label(job)
-            containers.setdefault(choose_container([job], label, workflow) or "", label)
+            container = choose_container([job], label, workflow) or ""
+            if container == workflow.remote_execution_settings.container_image:
+                label += " (which names no container, so --container-image counts)"
+            containers.setdefault(container, label)
     return containers

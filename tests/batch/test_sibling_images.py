@@ -8,7 +8,7 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import SiblingImages
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 
-THEIRS = {
+THEIRS: dict[str, Any] = {
     "type": "container",
     "jobDefinitionArn": "arn:aws:batch:eu-west-1:123456789012:job-definition/theirs:3",
     "jobDefinitionName": "theirs",
@@ -16,7 +16,8 @@ THEIRS = {
     "status": "ACTIVE",
     "containerOrchestrationType": "ECS",
     "parameters": {},
-    "tags": {"team": "7"},
+    "tags": {"team": "7", "aws:cloudformation:stack-name": "ours"},
+    "propagateTags": False,
     "containerProperties": {
         "image": "me/tool:1",
         "command": [],
@@ -60,9 +61,12 @@ def test_a_definition_is_taken_over_without_what_aws_fills_in(name: str) -> None
         "containerProperties": {
             "image": "me/tool:1",
             "environment": [{"name": "A", "value": ""}],
-            "memory": 512,
-            "vcpus": 1,
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "1"},
+                {"type": "MEMORY", "value": "512"},
+            ],
         },
+        "propagateTags": False,
     }
     assert image.find_memory_mib() == 512
 
@@ -79,3 +83,13 @@ def test_what_cannot_be_used_is_refused(found: dict[str, Any] | None, sentence: 
     with pytest.raises(BatchxError) as caught:
         SiblingImages(Images(), Reader(found)).provide("job-definition://theirs", "Rule a")
     assert str(caught.value).startswith(sentence)
+
+
+def test_the_definitions_preload_wins_over_the_images() -> None:
+    container = {
+        **THEIRS["containerProperties"],
+        "environment": [{"name": "LD_PRELOAD", "value": "/theirs.so"}],
+    }
+    reader = Reader({**THEIRS, "containerProperties": container})
+    image = SiblingImages(Images(), reader).provide("job-definition://theirs", "Rule a")
+    assert image.environment == {"LD_PRELOAD": ":", "BATCHX_IMAGE_LD_PRELOAD": "/theirs.so"}

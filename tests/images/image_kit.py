@@ -22,7 +22,7 @@ from docker_registry import TestRegistry
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.blobs import BlobCopier, make_bytes_blob
 from snakemake_executor_plugin_batchx.images.credentials import Credential, DockerConfig
-from snakemake_executor_plugin_batchx.images.deliver import Deliverer, Delivery
+from snakemake_executor_plugin_batchx.images.deliver import Deliverer, Way
 from snakemake_executor_plugin_batchx.images.destination import Destination
 from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.media import (
@@ -241,7 +241,7 @@ class Head:
     def make_deliverer(
         self,
         layers: Sequence[Layer | RuntimeLayer],
-        delivery: Delivery = "layer",
+        delivery: Way = "layer",
         setting: str = "batchx/",
         architecture: str = "amd64",
         is_stopped: Callable[[], bool] = lambda: False,

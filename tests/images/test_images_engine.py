@@ -39,10 +39,10 @@ def test_an_entrypoint_is_cleared_in_a_twin(engine: DockerEngine, image: str) ->
     assert twin
     assert (theirs.entrypoint, twin.entrypoint) == (("/bin/sh", "-c"), ())
     assert found.base == f"{image}@{theirs.image_id}"
-    assert found.environment == {"LD_PRELOAD": "", "BATCHX_IMAGE_LD_PRELOAD": "/lib/mine.so"}
+    assert found.environment == {"LD_PRELOAD": ":", "BATCHX_IMAGE_LD_PRELOAD": "/lib/mine.so"}
     assert EngineImages(engine, said.append).provide(image, "Rule b") == found
     assert said == []
-    command = ["docker", "run", "--rm", "--env", "LD_PRELOAD=", found.image]
+    command = ["docker", "run", "--rm", "--env", "LD_PRELOAD=:", found.image]
     assert subprocess.check_output([*command, "sh", "-c", "echo $A"], text=True) == "b\n"
 
 
@@ -53,4 +53,4 @@ def test_a_missing_image_is_one_sentence(engine: DockerEngine) -> None:
     words = str(caught.value)
     assert words.startswith("Rule a: image 127.0.0.1:1/no/such:1 is not in this machine's Docker")
     assert words.endswith("`docker pull 127.0.0.1:1/no/such:1` must succeed.")
-    assert said == ["batchx: Docker fetches 127.0.0.1:1/no/such:1."]
+    assert said == ["Docker fetches 127.0.0.1:1/no/such:1."]

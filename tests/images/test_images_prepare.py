@@ -214,7 +214,7 @@ def test_preload_of_the_image_is_put_aside(
     env = {"Env": ["LD_PRELOAD=/usr/lib/libjemalloc.so", "A="]}
     push_image(open_server(public_server), "tools/preload", "1", base_layers, env)
     container = f"{public_server.host}/tools/preload:1"
-    wanted = {"LD_PRELOAD": "", "BATCHX_IMAGE_LD_PRELOAD": "/usr/lib/libjemalloc.so"}
+    wanted = {"LD_PRELOAD": ":", "BATCHX_IMAGE_LD_PRELOAD": "/usr/lib/libjemalloc.so"}
     assert prepare(make_head(ecr), runtime_layers, container).environment == wanted
     assert prepare(make_head(ecr), runtime_layers, container).environment == wanted
 
@@ -289,7 +289,8 @@ def test_who_may_not_push_uses_what_is_there_and_is_told_the_command(
         prepare(make_head(ecr), runtime_layers, container)
     text = str(caught.value)
     assert text.startswith(f"Rule map: {container} is not prepared in {ecr.server.host}/batchx/")
-    assert f"`batchx image prepare {container}`" in text
+    command = "`batchx image prepare --region us-east-1 --repository batchx/ --architecture amd64 "
+    assert f"{command}{container.rpartition(':')[0]}@sha256:" in text
     assert "ecr:CreateRepository" in text
     ecr.denied = set()
     made = prepare(make_head(ecr), runtime_layers, container)

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tools import need_program
@@ -134,23 +135,55 @@ def test_an_image_needs_a_shell(tmp_path: Path) -> None:
         require_shell("me/tool:1", tmp_path / "sh")
 
 
-@pytest.mark.parametrize(
-    ("version", "is_told"), [("2 7", True), ("3 6", True), ("3 7", False), ("3 13", False)]
-)
-def test_a_python_that_is_too_old_is_told(tmp_path: Path, version: str, *, is_told: bool) -> None:
+def make_step(**values: Any) -> SimpleNamespace:
+    rule = SimpleNamespace(name="one", script=values.pop("script", "a.py"))
+    return SimpleNamespace(**{"rule": rule, "conda_env": None, "params": (), **values})
+
+
+@pytest.fixture(params=["2 7", "3 6", "3 7", "3 9", "3 10", "3 13"])
+def python(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[tuple[int, ...], str]:
+    """A Python of some version, and the PATH where it is."""
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.write_text(f"#!/bin/sh\necho {request.param}\n")
     python.chmod(0o755)
-    rule = SimpleNamespace(name="one", script="a.py", wrapper=None, notebook=None)
-    problem = find_python_problem(SimpleNamespace(rule=rule), str(tmp_path))
-    assert (problem is not None) == is_told
+    return tuple(map(int, request.param.split())), str(tmp_path)
+
+
+@pytest.mark.parametrize(("params", "needed"), [((), (3, 7)), ((1,), (3, 10))])
+def test_a_python_that_is_too_old_is_told(
+    python: tuple[tuple[int, ...], str], params: tuple[int, ...], needed: tuple[int, ...]
+) -> None:
+    version, path = python
+    problem = find_python_problem(make_step(params=params), path)
+    assert (problem is not None) == (version < needed)
     if problem:
-        shown = version.replace(" ", ".")
+        shown = ".".join(map(str, version))
         assert problem.startswith(
-            f"The script of rule one failed, and its image's Python is {shown}"
+            f"The script of rule one cannot run with its image's Python {shown}"
         )
 
 
-def test_only_scripts_need_the_images_python(tmp_path: Path) -> None:
-    rule = SimpleNamespace(name="one", script=None, wrapper=None, notebook=None)
-    assert find_python_problem(SimpleNamespace(rule=rule), str(tmp_path)) is None
+@pytest.mark.parametrize("values", [{"script": None}, {"script": "a.R"}, {"conda_env": "/env"}])
+def test_only_python_scripts_need_the_images_python(tmp_path: Path, values: dict[str, Any]) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 2 7\n")
+    python.chmod(0o755)
+    assert find_python_problem(make_step(**values), str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("folder", ["", "/"])
+def test_a_bind_takes_the_place_of_an_empty_folder_only(
+    shell: list[str], tmp_path: Path, folder: str
+) -> None:
+    for name in ("real", "empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "real" / "file").write_text("here")
+    (tmp_path / "full" / "own").touch()
+    bind = ["exec", "-B", f"{tmp_path}/real{folder}:{tmp_path}/empty{folder}"]
+    done = call(shell, *bind, "i.simg", "cat", f"{tmp_path}/empty/file", cwd=tmp_path)
+    assert done.stdout == "here"
+    refused = call(
+        shell, *("exec", "-B", f"{tmp_path}/real:{tmp_path}/full", "i.simg", "true"), cwd=tmp_path
+    )
+    assert refused.returncode == 255
+    assert f"has a {tmp_path}/full of its own" in refused.stderr

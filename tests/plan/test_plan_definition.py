@@ -125,12 +125,12 @@ def test_the_retry_table_is_what_batch_takes() -> None:
 
 
 def test_what_an_image_needs_is_set(check_request: CheckRequest) -> None:
-    image = JobImage("i", "i", {"LD_PRELOAD": "", "BATCHX_IMAGE_LD_PRELOAD": "/lib/j.so"})
+    image = JobImage("i", "i", {"LD_PRELOAD": ":", "BATCHX_IMAGE_LD_PRELOAD": "/lib/j.so"})
     request = plan_definition("r", image, DefinitionSettings())
     check_request("RegisterJobDefinition", request)
     assert request["containerProperties"]["environment"] == [
         {"name": "BATCHX_IMAGE_LD_PRELOAD", "value": "/lib/j.so"},
-        {"name": "LD_PRELOAD", "value": ""},
+        {"name": "LD_PRELOAD", "value": ":"},
     ]
 
 
@@ -185,7 +185,7 @@ def test_a_sibling_keeps_what_the_user_defined(check_request: CheckRequest) -> N
         "tags": {"team": "7"},
         "timeout": {"attemptDurationSeconds": 3600},
     }
-    image = JobImage("derived@sha256:0", "me/tool@sha256:1", {"LD_PRELOAD": ""}, template)
+    image = JobImage("derived@sha256:0", "me/tool@sha256:1", {"LD_PRELOAD": ":"}, template)
     settings = DefinitionSettings(runtime_volume=RuntimeVolume("/batchx"))
     request = plan_definition("r", image, settings)
     check_request("RegisterJobDefinition", request)
@@ -196,7 +196,10 @@ def test_a_sibling_keeps_what_the_user_defined(check_request: CheckRequest) -> N
     }
     assert container["image"] == "derived@sha256:0"
     assert container["command"] == ["/batchx/bin/python", "--version"]
-    assert container["environment"] == [*theirs["environment"], {"name": "LD_PRELOAD", "value": ""}]
+    assert container["environment"] == [
+        *theirs["environment"],
+        {"name": "LD_PRELOAD", "value": ":"},
+    ]
     assert [each["name"] for each in container["volumes"]] == ["data", "batchx-runtime"]
     assert request["retryStrategy"] == {"attempts": 1}
     assert request["timeout"] == {"attemptDurationSeconds": 3600}
