@@ -289,8 +289,9 @@ def test_who_may_not_push_uses_what_is_there_and_is_told_the_command(
         prepare(make_head(ecr), runtime_layers, container)
     text = str(caught.value)
     assert text.startswith(f"Rule map: {container} is not prepared in {ecr.server.host}/batchx/")
-    command = "`batchx image prepare --region us-east-1 --repository batchx/ --architecture amd64 "
-    assert f"{command}{container.rpartition(':')[0]}@sha256:" in text
+    repository = container.rpartition(":")[0]
+    assert f" --repository batchx/ --architecture amd64 {repository}@sha256:" in text
+    assert "run `batchx image prepare --region" in text
     assert "ecr:CreateRepository" in text
     ecr.denied = set()
     made = prepare(make_head(ecr), runtime_layers, container)
