@@ -115,12 +115,13 @@ def find_python_problem(step: Any, path: str) -> str | None:
         version = tuple(map(int, answer.stdout.split()))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    needed = MIN_PYTHON_WITH_PARAMS if step.params else MIN_PYTHON
+    needed, use = (MIN_PYTHON, "")
+    if step.params:
+        needed, use = (MIN_PYTHON_WITH_PARAMS, " where it reads snakemake.params")
     if version >= needed:
         return None
     return (
-        f"The script of rule {rule.name} cannot run with its image's Python "
-        f"{'.'.join(map(str, version))}: what Snakemake gives to it "
-        f"{'(params among it) ' if step.params else ''}needs {'.'.join(map(str, needed))} or "
-        "newer. Use an image with a newer Python."
+        f"The script of rule {rule.name} failed, and its image's Python is "
+        f"{'.'.join(map(str, version))}: what Snakemake gives to a script needs "
+        f"{'.'.join(map(str, needed))} or newer{use}. Use an image with a newer Python."
     )

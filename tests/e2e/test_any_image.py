@@ -188,7 +188,7 @@ rule lacks_python:
 def test_failures_in_images_are_told_truly(docker_workspace: Workspace) -> None:
     workspace = docker_workspace
     images = {name: provide_image(name) for name in ("python39", "user", "busybox")}
-    workspace.write(Snakefile=FAILING.format(**images), tell__py="pass")
+    workspace.write(Snakefile=FAILING.format(**images), tell__py="snakemake.params[0]\n")
     targets = ("exits.txt", "starves.txt", "elsewhere.txt", "lacks.txt", "old.txt")
     run = workspace.snakemake("--keep-going", *targets)
     assert run.exit_code == 1
@@ -199,7 +199,7 @@ def test_failures_in_images_are_told_truly(docker_workspace: Workspace) -> None:
     assert verdicts["memory"]["usage"]["oom_kills"] == 1
     assert verdicts["memory"]["usage"]["peak_memory_mib"] > 300
     assert "/etc/forbidden" in run.output
-    assert "The script of rule old_python cannot run with its image's Python 3.9" in run.output
+    assert "of rule old_python failed, and its image's Python is 3.9" in run.output
     assert "this rule's script needs Python, and its image has none" in run.output
 
 

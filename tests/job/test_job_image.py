@@ -159,7 +159,7 @@ def test_a_python_that_is_too_old_is_told(
     if problem:
         shown = ".".join(map(str, version))
         assert problem.startswith(
-            f"The script of rule one cannot run with its image's Python {shown}"
+            f"The script of rule one failed, and its image's Python is {shown}"
         )
 
 
