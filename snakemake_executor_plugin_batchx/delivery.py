@@ -120,11 +120,13 @@ def open_delivery(
 
     images: Images
     stopped = threading.Event()
-    way = (settings.runtime or "").partition(":")[0]
-    is_own = settings.job_queue == LOCAL_QUEUE or not way
+    # These have the runtime of their runner, whatever a profile says for AWS's queues.
+    is_brought = settings.job_queue == LOCAL_QUEUE or queue.local_runner == "process"
+    runtime = "" if is_brought else settings.runtime or ""
+    way = runtime.partition(":")[0]
     if queue.local_runner == "process":
         images = NamedImages()
-    elif is_own and queue.local_runner == "docker":
+    elif not way and queue.local_runner == "docker":
         images = EngineImages(open_docker_engine(), tell)
     else:
         images = open_registry_images(
@@ -134,5 +136,5 @@ def open_delivery(
         images=SiblingImages(images, definitions),
         stopped=stopped,
         python=IMAGE_PYTHON if way == "image" else RUNTIME_PYTHON,
-        volume=parse_volume(settings.runtime or ""),
+        volume=parse_volume(runtime),
     )

@@ -1,18 +1,23 @@
 """Which way the runtime goes, and what a run is told of its images."""
 
 import threading
+from typing import Any
 
 import pytest
 
+from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.delivery import (
     Delivery,
     NamedImages,
+    open_delivery,
     parse_volume,
     provide_all,
 )
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
 from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+from snakemake_executor_plugin_batchx.workflow import parse_audit
 
 
 @pytest.mark.parametrize(
@@ -51,3 +56,14 @@ def test_an_interruption_stops_the_copies() -> None:
     with pytest.raises(KeyboardInterrupt):
         provide_all(delivery, {"debian:12": "Rule a"})
     assert delivery.stopped.is_set()
+
+
+@pytest.mark.parametrize("runtime", [None, "layer", "image", "mount:/opt/batchx"])
+def test_jobs_that_are_processes_have_the_runtime_of_their_runner(runtime: str | None) -> None:
+    settings = ExecutorSettings(job_queue="standing", runtime=runtime)
+    parse_audit.stop_recording()
+    queue = QueueReport((), local_runner="process")
+    unused: Any = None
+    delivery = open_delivery(settings, queue, unused, unused, unused, print)
+    assert (delivery.python, delivery.volume) == ("/batchx/bin/python", None)
+    assert delivery.images.provide("docker://debian:12", "Rule a").image == "debian:12"

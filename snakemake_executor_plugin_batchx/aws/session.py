@@ -62,7 +62,6 @@ class AwsSession:
     job_queue: str
     s3_root: str | None
     job_role: str | None
-    is_embedded: bool
     runner_doubt: str = ""
 
 
@@ -101,7 +100,6 @@ def open_session(
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
-        is_embedded=False,
     )
 
 
@@ -168,6 +166,5 @@ def _make_embedded_session(
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,
-        is_embedded=True,
         runner_doubt=runner_doubt,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from snakemake_executor_plugin_batchx.cli.ecr_options import add_ecr_options, open_ecr_access
+from snakemake_executor_plugin_batchx.delivery import IMAGES_AT_ONCE
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.access import RegistryAccess
 from snakemake_executor_plugin_batchx.images.deliver import Deliverer
@@ -24,8 +25,6 @@ from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
 from snakemake_executor_plugin_batchx.registry_images import find_layers, provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
-
-IMAGES_AT_ONCE = 4
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

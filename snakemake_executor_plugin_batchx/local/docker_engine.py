@@ -1,6 +1,6 @@
 """The Docker engine of this machine: the few calls of its API that running jobs needs.
 
-The only module that knows the docker library. Source: https://docs.docker.com/reference/api/engine/
+Looking images up for a run is images/docker_engine.py's. Source: https://docs.docker.com/reference/api/engine/
 """
 
 from __future__ import annotations

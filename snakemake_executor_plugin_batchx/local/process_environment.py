@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
-
-RUNTIME_PYTHON = "/batchx/bin/python"
+from snakemake_executor_plugin_batchx.spec import RUNTIME_PYTHON
 
 
 @dataclass(frozen=True)
