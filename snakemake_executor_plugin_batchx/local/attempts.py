@@ -39,7 +39,7 @@ CONTAINER_EXITED = "Essential container in task exited"
 NOT_STARTED = "Task failed to start"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 HOST_LOST = "Host EC2 (instance {instance_id}) terminated."
-"""Seen in public reports of spot interruptions; ``Host EC2*`` is AWS's own example of a retry rule:
+"""The shape that ``Host EC2*``, AWS's own example of a retry rule, expects:
 https://aws.amazon.com/blogs/compute/introducing-retry-strategies-for-aws-batch/"""
 TOO_MANY_TAGS = "The total number of combined tags from the job and job definition is over 50"
 
