@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -38,7 +39,8 @@ def describe_plan(plan: TrialPlan) -> str:
 def print_report(report: TrialReport) -> None:
     """Print a line of a trial, and all that is wrong with it."""
     word = "ok  " if report.findings.is_clean else "FAIL"
-    print(f"{word} {report.seconds:5.1f} s  {describe_plan(report.plan)}", flush=True)
+    told = f" (ended within {report.exit_seconds:.1f} s)" if report.exit_seconds else ""
+    print(f"{word} {report.seconds:5.1f} s  {describe_plan(report.plan)}{told}", flush=True)
     for sentence in report.findings.list_sentences():
         print(f"       {sentence}")
     if not report.findings.is_clean:
@@ -46,13 +48,13 @@ def print_report(report: TrialReport) -> None:
 
 
 def run_trials(
-    plans: Iterable[TrialPlan], folder: Path, whole_seconds: float, together: int
+    plans: Iterable[TrialPlan], folder: Path, expected_seconds: float, together: int
 ) -> Iterator[TrialReport]:
     """Run trials, some at a time; yields their reports in order."""
     with ThreadPoolExecutor(together) as pool:
         running = [
             pool.submit(
-                run_trial, plan, folder / f"{plan.kind}-{plan.seed}", Hardship(), whole_seconds
+                run_trial, plan, folder / f"{plan.kind}-{plan.seed}", Hardship(), expected_seconds
             )
             for plan in plans
         ]
@@ -82,17 +84,20 @@ def main(arguments: list[str]) -> int:
     restore_interrupts()
     folder = Path(tempfile.mkdtemp(prefix="batchx-faults-"))
     print(f"seed {options.seed}; files of trials that fail are kept in {folder}", flush=True)
-    calm = run_trial(plan_trial(options.seed, Kind.UNDISTURBED), folder / "first", Hardship(), 0.0)
-    print_report(calm)
+    # As many at a time as later on, so that they take as long.
+    first = [plan_trial(options.seed + each, Kind.UNDISTURBED) for each in range(options.together)]
+    reports = list(run_trials(first, folder, 0.0, options.together))
+    for report in reports:
+        print_report(report)
+    expected_seconds = statistics.mean(report.whole_seconds for report in reports)
     plans = plan_trials(options.seed, options.trials, options.trials)
     if options.only:
         pairs = (each.split(":") for each in options.only)
         plans = [plan_trial(int(seed), Kind(kind)) for kind, seed in pairs]
-    reports = [calm]
-    for report in run_trials(plans, folder, calm.head_seconds, options.together):
+    for report in run_trials(plans, folder, expected_seconds, options.together):
         print_report(report)
         reports.append(report)
-    summary = summarize(reports[1:])
+    summary = summarize(reports)
     attempts = sum(report.attempts for report in reports)
     interrupted = sum(report.interrupted for report in reports)
     print(f"{summary}, interrupted: {interrupted} of {attempts} attempts")

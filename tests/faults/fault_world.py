@@ -31,7 +31,7 @@ class Hardship:
     """What a trial's world is like; spot times as SpotPlan has them."""
 
     rates: FaultRates = field(default_factory=FaultRates)
-    spot_rate: float = 0.25
+    spot_rate: float = 0.22
     spot_seconds: float = 2.0
 
 

@@ -25,13 +25,18 @@ IDLE_SECONDS = 45.0
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What came of a trial: findings, its own duration and its last head's, and some counts."""
+    """What came of a trial: findings, durations and some counts.
+
+    ``whole_seconds`` is that of the head that nothing happened to, ``exit_seconds`` of the one that
+    was told to end, from the signal on; 0 where there was none.
+    """
 
     plan: TrialPlan
     folder: Path
     findings: Findings
     seconds: float
-    head_seconds: float
+    whole_seconds: float
+    exit_seconds: float
     attempts: int
     interrupted: int
 
@@ -44,13 +49,17 @@ class Trial:
         plan: what happens.
         folder: an empty folder for all of its files.
         world: what its heads run against.
-        whole_seconds: the duration of an undisturbed run.
+        expected_seconds: the duration of an undisturbed run.
+        whole_seconds: how long its last head took, if nothing happened to that.
+        exit_seconds: how long its head took to end once it was told to.
     """
 
     plan: TrialPlan
     folder: Path
     world: World
-    whole_seconds: float
+    expected_seconds: float
+    whole_seconds: float = 0.0
+    exit_seconds: float = 0.0
 
     @property
     def work_folder(self) -> Path:
@@ -67,7 +76,7 @@ class Trial:
         write_workflow(self.work_folder, self.ledger)
         findings = Findings()
         for moment in self.plan.moments:
-            findings += self._disturb_head(moment * self.whole_seconds)
+            findings += self._disturb_head(moment * self.expected_seconds)
         if self.plan.is_finished:
             findings += self._finish()
         return findings + self._judge()
@@ -85,10 +94,11 @@ class Trial:
 
     def _wait_for_exit(self, head: Head) -> Findings:
         """Wait for a head that was told to end, and look at what it left."""
-        end = time.monotonic() + EXIT_SECONDS
+        told = time.monotonic()
         if self.plan.second_seconds is not None and head.wait(self.plan.second_seconds) is None:
             head.send(self.plan.ending)
-        exit_code = head.wait(end - time.monotonic())
+        exit_code = head.wait(told + EXIT_SECONDS - time.monotonic())
+        self.exit_seconds = time.monotonic() - told
         at_exit = self.world.record.read_jobs()
         if exit_code is None:
             return Findings(troubles=("the head did not end when it was told to",))
@@ -97,8 +107,10 @@ class Trial:
 
     def _finish(self) -> Findings:
         """Run a head to its end."""
+        started = time.monotonic()
         with self._start_head() as head:
             exit_code = head.wait(RUN_SECONDS)
+            self.whole_seconds = time.monotonic() - started
             at_exit = self.world.record.read_jobs()
         if exit_code != 0:
             how = "did not end" if exit_code is None else f"ended with {exit_code}"
@@ -121,15 +133,14 @@ class Trial:
 
 
 def run_trial(
-    plan: TrialPlan, folder: Path, hardship: Hardship, whole_seconds: float
+    plan: TrialPlan, folder: Path, hardship: Hardship, expected_seconds: float
 ) -> TrialReport:
     """Run a trial in a new folder, which is removed unless something was found to be wrong."""
     started = time.monotonic()
     folder.mkdir(parents=True)
     with open_world(folder, plan.seed, hardship) as world:
-        begun = time.monotonic()
-        findings = Trial(plan, folder, world, whole_seconds).run()
-        head_seconds = time.monotonic() - begun
+        trial = Trial(plan, folder, world, expected_seconds)
+        findings = trial.run()
         jobs = world.record.read_jobs()
     if findings.is_clean:
         shutil.rmtree(folder)
@@ -138,7 +149,8 @@ def run_trial(
         folder,
         findings,
         time.monotonic() - started,
-        head_seconds,
+        trial.whole_seconds,
+        trial.exit_seconds,
         *_count_attempts(list(jobs.values())),
     )
 
