@@ -1,6 +1,7 @@
 """Opening a run: all that must be there before the first job, in order, and undone in turn."""
 
 import os
+import random
 import secrets
 import threading
 import time
@@ -17,6 +18,7 @@ from snakemake_executor_plugin_batchx.aws.preflight import (
     inspect_queue,
     list_root_problems,
 )
+from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
@@ -78,7 +80,7 @@ class OpenRun:
     """A conductor and all that has to be closed after it.
 
     `places` are those of this machine that params may name (job/places.py); `images_stopped` ends
-    copies of images.
+    copies of images, `calls_stopped` further tries of Batch calls (but for those that end jobs).
     """
 
     conductor: Conductor
@@ -90,6 +92,7 @@ class OpenRun:
     started: float
     places: Places
     images_stopped: threading.Event
+    calls_stopped: threading.Event
     is_closed: bool = False
 
     def close(self) -> None:
@@ -98,6 +101,7 @@ class OpenRun:
             return
         self.is_closed = True
         self.images_stopped.set()
+        self.calls_stopped.set()
         with self.stack:
             self.conductor.close()
             summary = Summary(
@@ -124,7 +128,8 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         store = S3Gateway(session.s3_client, root.bucket)
         budget = CallBudget(time.monotonic, time.sleep)
-        gateway = BatchGateway(session.batch_client, budget)
+        calls_stopped = threading.Event()
+        gateway = BatchGateway(session.batch_client, _make_retrier(budget, calls_stopped, log))
         queue = inspect_queue(gateway, session.job_queue, session.region)
         note = {"run_id": run_id, "batchx": __version__}
         root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
@@ -147,7 +152,18 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         kept = stack.pop_all()
     return OpenRun(
         *(Conductor(context, ports), kept, budget, definitions, ports.journal, log, started),
-        *(Places(context.shared.places), delivery.stopped),
+        *(Places(context.shared.places), delivery.stopped, calls_stopped),
+    )
+
+
+def _make_retrier(budget: CallBudget, stopped: threading.Event, log: Log) -> Retrier:
+    return Retrier(
+        budget,
+        time.monotonic,
+        time.sleep,
+        random.random,
+        stopped.is_set,
+        lambda text: log.warning(f"batchx: {text}"),
     )
 
 
