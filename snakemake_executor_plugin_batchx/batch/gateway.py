@@ -133,12 +133,15 @@ class BatchGateway:
         call = functools.partial(self._client.submit_job, **request)
         return str(self._call("SubmitJob", "submit", call, SUBMISSION)["jobId"])
 
-    def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+    def describe_jobs(
+        self, job_ids: Sequence[str], purpose: Purpose = "watch"
+    ) -> list[dict[str, Any]]:
         """Return what Batch tells of jobs; those it does not know are missing in the answer."""
+        patience = ENDING if purpose == "cancel" else LOOK
         found: list[dict[str, Any]] = []
         for portion in chunk(job_ids, DESCRIBE_JOBS_IDS):
             call = functools.partial(self._client.describe_jobs, jobs=list(portion))
-            found += self._call("DescribeJobs", "watch", call, LOOK)["jobs"]
+            found += self._call("DescribeJobs", purpose, call, patience)["jobs"]
         return found
 
     def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
@@ -148,9 +151,11 @@ class BatchGateway:
             "jobStatus": status,
             "maxResults": LIST_JOBS_RESULTS,
         }
-        return self._list_jobs(request, LOOK)
+        return self._list_jobs(request, "watch", LOOK)
 
-    def find_jobs_by_name(self, queue: str, name: str) -> list[dict[str, Any]]:
+    def find_jobs_by_name(
+        self, queue: str, name: str, purpose: Purpose = "watch"
+    ) -> list[dict[str, Any]]:
         """Return summaries of a queue's jobs of a name, newest first, whatever their status.
 
         Case does not matter, and a trailing * stands for any end. Array children have no names of
@@ -161,12 +166,14 @@ class BatchGateway:
             "filters": [{"name": "JOB_NAME", "values": [name]}],
             "maxResults": LIST_JOBS_FILTERED_RESULTS,
         }
-        return self._list_jobs(request, PREPARATION)
+        return self._list_jobs(request, purpose, ENDING if purpose == "cancel" else PREPARATION)
 
-    def _list_jobs(self, request: dict[str, Any], patience: Patience) -> list[dict[str, Any]]:
+    def _list_jobs(
+        self, request: dict[str, Any], purpose: Purpose, patience: Patience
+    ) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
         for answer in self._iter_pages(
-            "ListJobs", "watch", self._client.list_jobs, request, patience
+            "ListJobs", purpose, self._client.list_jobs, request, patience
         ):
             jobs += answer["jobSummaryList"]
         return jobs
