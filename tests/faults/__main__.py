@@ -23,24 +23,11 @@ from faults.trial_plan import Kind, TrialPlan, plan_trial, plan_trials
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "faults.json"
 
 
-def describe_plan(plan: TrialPlan) -> str:
-    """Return what happens in a trial, in a few words."""
-    moments = ", ".join(f"{moment:.0%}" for moment in plan.moments)
-    words = [plan.kind.value, f"seed {plan.seed}"]
-    if plan.moments:
-        words.append(f"{plan.ending.name} at {moments}")
-    if plan.second_seconds is not None:
-        words.append(f"again after {plan.second_seconds:.1f} s")
-    if plan.moments and plan.is_finished:
-        words.append("then to the end")
-    return ", ".join(words)
-
-
 def print_report(report: TrialReport) -> None:
     """Print a line of a trial, and all that is wrong with it."""
     word = "ok  " if report.findings.is_clean else "FAIL"
     told = f" (ended within {report.exit_seconds:.1f} s)" if report.exit_seconds else ""
-    print(f"{word} {report.seconds:5.1f} s  {describe_plan(report.plan)}{told}", flush=True)
+    print(f"{word} {report.seconds:5.1f} s  {report.plan}{told}", flush=True)
     for sentence in report.findings.list_sentences():
         print(f"       {sentence}")
     if not report.findings.is_clean:
@@ -90,7 +77,7 @@ def main(arguments: list[str]) -> int:
     for report in reports:
         print_report(report)
     expected_seconds = statistics.mean(report.whole_seconds for report in reports)
-    plans = plan_trials(options.seed, options.trials, options.trials)
+    plans = plan_trials(options.seed, options.trials)
     if options.only:
         pairs = (each.split(":") for each in options.only)
         plans = [plan_trial(int(seed), Kind(kind)) for kind, seed in pairs]
