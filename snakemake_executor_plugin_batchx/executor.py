@@ -16,6 +16,7 @@ from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_set
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.conductor import Conductor
     from snakemake_executor_plugin_batchx.opening import OpenRun
+    from snakemake_executor_plugin_batchx.workflow.describe import JobDescriber
     from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 common_settings = CommonSettings(
@@ -48,6 +49,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     """
 
     _open_run: "OpenRun | None" = None
+    _describer: "JobDescriber | None" = None
     _parsed: "ParseRecord"
     executor_settings: ExecutorSettings | None
 
@@ -79,10 +81,11 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     def run_jobs(self, jobs: list[Any]) -> None:
         """Hand over jobs; they are staged and submitted in the background."""
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
-            describe_job,
+            JobDescriber,
         )
 
         run = self._get_run()
+        self._describer = self._describer or JobDescriber(self, run.places)
         for job in jobs:
             self.run_job_pre(job)
             info = SubmittedJobInfo(job)
@@ -93,7 +96,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 continue
             self._duties.back_up(job)
             try:
-                description = describe_job(job, self, run.places)
+                description = self._describer.describe(job)
             except BatchxError as error:
                 self._report_failure(info, str(error))
                 continue
