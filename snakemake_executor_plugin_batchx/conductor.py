@@ -1,42 +1,33 @@
 """A run from the first job handed over to the last one reported.
 
-A job goes: hand over → prepare (stage inputs, definition, spec, submit; in a bounded pool) →
-watch (in bulk, on Snakemake's own beat) → collect (fetch results, verdict; in the pool) → outcome.
-Nothing here knows Snakemake or which AWS it is; the world comes in through `Ports`.
+A job goes: hand over → prepare (stage inputs, spec; in a pool) → wait a moment for others of its
+kind → submit, alone or as an array (in a pool of its own; launching.py) → watch (in bulk, on
+Snakemake's own beat) → collect (fetch results, verdict; in the first pool) → outcome. Nothing here
+knows Snakemake or which AWS it is; the world comes in through `Ports`.
 """
 
 import itertools
-import json
-import traceback
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM
 from snakemake_executor_plugin_batchx.batch.state import JobState
-from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
+from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
+from snakemake_executor_plugin_batchx.collecting import Collector, ResultGoneError
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
+from snakemake_executor_plugin_batchx.job.lease import claim_lease, read_holder
+from snakemake_executor_plugin_batchx.launching import Launcher
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
-from snakemake_executor_plugin_batchx.plan.names import make_fingerprint, make_job_name
-from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
-from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.spec import (
-    Entry,
-    JobSpec,
-    encode,
-    make_packet,
-)
-from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, list_missing
+from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, encode
+from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
+from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult
 from snakemake_executor_plugin_batchx.storage.gateway import StorageError
-
-POOL_THREADS = 8
-"""How many jobs are prepared or collected at once; their files move in a pool of their own."""
+from snakemake_executor_plugin_batchx.working import Workers
 
 STUCK = "MISCONFIGURATION:"
 """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
-
-LOG_KINDS = ("log", "benchmark")
 
 
 class Conductor:
@@ -46,167 +37,105 @@ class Conductor:
         self._context = context
         self._ports = ports
         self._inflight = InFlight()
+        self._collector = Collector(context, ports)
+        self._specs = KeptSpecs(ports.store, has_secrets=bool(context.shared.envvars))
+        self._workers = Workers(self._conclude, ports.log)
+        self._launcher = Launcher(context, ports, self._inflight, self._specs, self._workers)
         self._numbers = itertools.count(1)
         self._last_warning = ""
-        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="batchx-job")
-        self._reason = ""
-        self._secret_keys: dict[str, str] = {}
-        self.submitted_count = 0
+
+    @property
+    def submitted_count(self) -> int:
+        """How many jobs were submitted."""
+        return self._launcher.submitted_count
+
+    @contextmanager
+    def open_portion(self, seconds_to_next: float = 0.0) -> Iterator[None]:
+        """Hand over jobs in a `with` of this: they are submitted together where they can be.
+
+        `seconds_to_next` is when another portion may follow, 0 where none is to be waited for.
+        """
+        with self._launcher.hold(seconds_to_next):
+            yield
 
     def hand_over(self, description: JobDescription) -> str:
         """Take a job in and return its name within the run; it is submitted in the background."""
         submission = f"{next(self._numbers):06d}"
         job = TrackedJob(submission, description)
         self._inflight.add(job)
-        self._pool.submit(self._guard, job, self._prepare)
+        self._launcher.begin(job)
         return submission
 
-    def take_outcome(self, submission: str) -> Outcome | None:
-        """Return how a job ended, once; None while it is on its way."""
-        return self._inflight.take_outcome(submission)
+    def take_outcomes(self) -> dict[str, Outcome]:
+        """Return how jobs ended since this was last called, by their names within the run."""
+        return self._inflight.take_outcomes()
+
+    def note_reported(self, submission: str) -> None:
+        """Note that Snakemake has recorded a job as done: no later run needs to look for it."""
+        self._ports.journal.write("reported", submission=submission)
 
     def tick(self) -> None:
-        """Ask Batch what is new, if it is time to, and begin to collect what has ended.
+        """Submit what need not wait any longer, ask Batch what is new if it is time to.
 
         Never raises for what Batch answers: a run outlives a bad hour of the network.
         """
-        watched = self._inflight.list_watched()
+        self._launcher.submit_ready()
+        if self._specs.has_unneeded:
+            self._workers.start_job_step([], self._forget_specs)
+        watcher = self._ports.watcher
+        watcher.watch(self._inflight.take_unwatched())
         try:
-            poll = self._ports.watcher.poll_if_due(list(watched))
+            poll = watcher.poll_if_due()
         except BatchxError as error:
             self._warn_once(f"{error} Trying again.")
             return
         for state in poll.states:
-            self._note_state(watched[state.job_id], state)
+            job = self._inflight.find(state.job_id)
+            if job is not None:
+                self._note_state(job, state)
         for job_id in poll.lost:
-            job = watched[job_id]
-            if self._inflight.claim_collecting(job):
-                self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
+            job = self._inflight.find(job_id)
+            if job is not None and self._inflight.claim_collecting(job):
+                self._workers.start_job_step([job], self._look_for_lost, job, job_id)
 
     def cancel(self, reason: str) -> None:
         """End every job that has not ended; none is submitted from now on.
 
         A job whose submission is under way is ended by its own thread, for the same reason.
         """
-        self._reason = self._reason or reason
-        job_ids = self._inflight.cancel()
+        jobs = self._inflight.cancel()
+        self._ports.stopped.set()
         self._ports.transfer.stop()
+        self._launcher.stop(reason)
+        job_ids = list_ids_to_end(jobs)
         if job_ids:
-            self._ports.log.info(f"batchx: ending {len(job_ids)} jobs on AWS Batch.")
-            self._terminate(job_ids)
+            self._ports.log.info(
+                f"batchx: ending {len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} on AWS Batch."
+            )
+            self._launcher.end_on_batch(job_ids)
             self._ports.journal.write("cancel", batch_job_ids=job_ids)
+            self._ports.log.info("batchx: AWS Batch ends them.")
 
     def close(self) -> None:
         """End what is left, and wait for what is being submitted or collected."""
         self.cancel("The Snakemake run has ended.")
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._forget_secrets(list(self._secret_keys))
-
-    def _terminate(self, job_ids: list[str]) -> None:
-        for problem in self._ports.gateway.terminate_jobs(job_ids, self._reason):
-            self._ports.log.warning(f"batchx: {problem}")
+        self._workers.close()
+        try:
+            self._launcher.settle_doubts()
+        except BatchxError as error:
+            self._warn_once(f"A submission that Batch never answered may have left a job: {error}")
+        self._specs.release_all()
+        self._forget_specs()
 
     def _warn_once(self, message: str) -> None:
         if message != self._last_warning:
             self._ports.log.warning(f"batchx: {message}")
         self._last_warning = message
 
-    def _guard(self, job: TrackedJob, step: Callable[..., None], *args: Any) -> None:
-        """Do a step in the pool; whatever goes wrong becomes the job's outcome."""
-        try:
-            step(job, *args)
-        except (BatchxError, OSError) as error:
-            self._conclude(job, str(error), "batchx")
-        except Exception as error:  # noqa: BLE001 - a bug of ours must fail its job, not hang it
-            self._ports.log.debug(traceback.format_exc())
-            self._conclude(job, f"batchx failed: {type(error).__name__}: {error}", "bug")
-
-    # Prepare
-
-    def _prepare(self, job: TrackedJob) -> None:
-        description, ports = job.description, self._ports
-        if self._inflight.is_cancelled:
-            return
-        label = description.label
-        image = ports.images.provide(description.container or "", label)
-        resources = plan_resources(description.resources, label, image.find_memory_mib())
-        job.image = image.base
-        job.memory_mib = resources.memory_mib
-        inputs = ports.stager.stage_inputs(description.inputs, description.label)
-        job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
-        fingerprint = make_fingerprint(
-            argv=description.argv,
-            sources=self._context.shared.list_source_hashes(),
-            inputs=inputs,
-            image=job.image,
-            resources=encode(resources),
-            work_dir=self._context.work_dir,
-        )
-        name = make_job_name("-".join(description.rules), fingerprint, description.attempt)
-        self._write_spec(job, inputs)
-        definition_arn = ports.definitions.provide("-".join(description.rules), image)
-        self._submit(job, name, definition_arn, resources)
-
-    def _write_spec(self, job: TrackedJob, inputs: tuple[Entry, ...]) -> None:
-        prefix = self._context.root.get_submission_prefix(self._context.run_id, job.submission)
-        job.result_key, job.spec_key = f"{prefix}/result", f"{prefix}/spec"
-        spec = JobSpec(
-            argv=job.description.argv,
-            inputs=inputs,
-            products=job.description.products,
-            steps=job.description.steps,
-            lease_key=f"{prefix}/lease",
-            result_key=job.result_key,
-            checkpoints=job.description.checkpoints,
-            environments=job.description.environments,
-            image=job.image,
-            storage_files=job.description.storage_files,
-            storage_dir=job.description.storage_dir,
-        )
-        packet = make_packet(encode(self._context.shared), [json.dumps(encode(spec)).encode()])
-        if self._context.shared.envvars:
-            self._secret_keys[job.submission] = job.spec_key
-        self._ports.store.write_bytes(job.spec_key, packet)
-
-    def _submit(
-        self, job: TrackedJob, name: str, definition_arn: str, resources: BatchResources
-    ) -> None:
-        context, ports = self._context, self._ports
-        url = context.root.make_url(job.spec_key)
-        request = plan_submission(
-            name=name,
-            queue=context.job_queue,
-            definition_arn=definition_arn,
-            command=make_job_command(context.python, context.region, url),
-            resources=resources,
-            tags=context.tags,
-        )
-        if self._inflight.is_cancelled:
-            return
-        ports.journal.write(
-            "intent",
-            is_intent=True,
-            submission=job.submission,
-            name=name,
-            rules=job.description.rules,
-            attempt=job.description.attempt,
-            queue=context.job_queue,
-            definition=definition_arn,
-        )
-        job_id = ports.gateway.submit_job(request)
-        ports.journal.write("submitted", submission=job.submission, batch_job_id=job_id)
-        self.submitted_count += 1
-        if not self._inflight.note_submitted(job, job_id):
-            self._terminate([job_id])
-            return
-        ports.log.info(
-            f"batchx: {job.description.label} is Batch job {job_id} ({name}): "
-            f"{resources}, image {job.image}"
-        )
-
     # Watch and collect
 
     def _note_state(self, job: TrackedJob, state: JobState) -> None:
+        is_first_look = not job.last_status
         if state.status != job.last_status:
             job.last_status = state.status
             self._ports.journal.write(
@@ -222,66 +151,69 @@ class Conductor:
                 f"{state.status_reason}"
             )
         if state.is_terminal and self._inflight.claim_collecting(job):
-            self._pool.submit(self._guard, job, self._collect, state)
+            is_of_earlier_run = job.is_adopted and is_first_look
+            self._workers.start_job_step([job], self._collect, job, state, is_of_earlier_run)
 
-    def _collect(self, job: TrackedJob, state: JobState) -> None:
-        is_success = state.status == "SUCCEEDED"
-        fetched = self._fetch_result(job, is_owed=is_success)
-        if fetched and fetched.result.attempt < len(state.attempts):
-            fetched = None  # an earlier attempt's, whose host was lost
-        if not is_success:
-            self._collect_failure(job, state, fetched)
+    def _look_for_lost(self, job: TrackedJob, job_id: str) -> None:
+        """Ask ListJobs for a job that DescribeJobs has not known for long."""
+        found = self._ports.gateway.find_jobs_by_name(self._context.job_queue, job.name)
+        if split_child_id(job_id)[0] in {each["jobId"] for each in found}:
+            self._inflight.note_batch_id(job, job_id)
             return
-        if fetched is None:
-            raise BatchxError(
-                f"Batch job {state.job_id} succeeded but left no result at "
-                f"{self._context.root.make_url(job.result_key)}: was it deleted?"
-            )
-        products = job.description.products
-        missing = list_missing(fetched.result, products)
-        if missing:
-            raise BatchxError(
-                f"Batch job {state.job_id} succeeded but did not make {', '.join(missing)}."
-            )
-        self._place(job, fetched, is_success=True)
+        claim_lease(self._ports.store, job.lease_key, HEAD_CLAIM + self._context.run_id)
+        if job.is_adopted:
+            self._launcher.begin_anew(job)
+            return
+        self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
+
+    def _collect(self, job: TrackedJob, state: JobState, is_of_earlier_run: bool) -> None:
+        """Conclude a job; one that ended before this run took it up must have brought something."""
+        if state.status != "SUCCEEDED":
+            if self._follow_lease(job, state):
+                return
+            if is_of_earlier_run:
+                self._launcher.begin_anew(job)
+                return
+            verdict, fetched = self._collector.collect_failure(job, state)
+            self._conclude(job, verdict.message, verdict.kind, fetched)
+            return
+        try:
+            fetched = self._collector.collect_success(job, state)
+        except ResultGoneError:
+            if not is_of_earlier_run:
+                raise
+            self._launcher.begin_anew(job)
+            return
         self._conclude(job, None, "success", fetched)
 
-    def _collect_failure(
-        self, job: TrackedJob, state: JobState, fetched: FetchedResult | None
-    ) -> None:
-        result = fetched.result if fetched else None
-        verdict = judge_failure(state, result, image=job.image, memory_mib=job.memory_mib)
-        if fetched:
-            self._place(job, fetched, is_success=False)
-        self._conclude(job, verdict.message, verdict.kind, fetched)
-
-    def _forget_secrets(self, submissions: list[str]) -> None:
-        """Delete specs that hold the workflow's `envvars:`, of jobs that have ended."""
-        keys = [self._secret_keys.pop(each) for each in submissions if each in self._secret_keys]
+    def _follow_lease(self, job: TrackedJob, state: JobState) -> bool:
+        """Watch the twin of a job that stopped because its twin has the work; False without one."""
+        attempt = state.last_attempt
+        if attempt is None or attempt.exit_code != EXIT_LEASE_LOST:
+            return False
         try:
-            self._ports.store.delete_objects(keys)
+            holder = read_holder(self._ports.store, job.lease_key)
+        except StorageError:
+            return False
+        if holder == state.job_id or holder.startswith(HEAD_CLAIM):
+            return False
+        self._ports.journal.write("follows", submission=job.submission, batch_job_id=holder)
+        if not self._inflight.note_batch_id(job, holder):
+            self._launcher.end_on_batch([holder])
+        return True
+
+    def _forget_specs(self) -> None:
+        try:
+            self._specs.delete_unneeded()
         except StorageError as error:
             self._warn_once(f"A job's spec, with the values of envvars, could not go: {error}")
 
-    def _fetch_result(self, job: TrackedJob, *, is_owed: bool) -> FetchedResult | None:
-        """Return a job's result, None where the container died before it could leave one."""
-        try:
-            return self._ports.fetcher.fetch_result(job.result_key)
-        except StorageError as error:
-            # Who may not list the bucket is told 403, not 404, of what is not there.
-            if error.code in {"NoSuchKey", "404"} or not is_owed:
-                return None
-            raise
-
-    def _place(self, job: TrackedJob, fetched: FetchedResult, *, is_success: bool) -> None:
-        is_whole = is_success or "--keep-incomplete" in job.description.argv
-        products = [p for p in job.description.products if is_whole or p.kind in LOG_KINDS]
-        self._ports.fetcher.place_files(
-            fetched, products, now_ns=self._ports.clock_ns(), newest_ns=job.newest_input_ns
-        )
-
     def _conclude(
-        self, job: TrackedJob, message: str | None, kind: str, fetched: FetchedResult | None = None
+        self,
+        job: TrackedJob,
+        message: str | None,
+        kind: str,
+        fetched: FetchedResult | None = None,
     ) -> None:
         self._ports.journal.write(
             "verdict",
@@ -291,5 +223,18 @@ class Conductor:
             exit_code=fetched.result.exit_code if fetched else None,
             usage=encode(fetched.result.usage) if fetched else None,
         )
-        self._forget_secrets([job.submission])
+        self._specs.release(job)
         self._inflight.conclude(job, message)
+
+
+def list_ids_to_end(jobs: Sequence[TrackedJob]) -> list[str]:
+    """Return what to terminate so that these jobs end, and no other: parents of arrays first.
+
+    An array of this run is ended as a whole, of an adopted one the children that were taken up.
+    """
+    ids = [
+        job.batch_job_id if job.is_adopted else split_child_id(job.batch_job_id)[0]
+        for job in jobs
+        if job.batch_job_id
+    ]
+    return sorted(dict.fromkeys(ids), key=lambda job_id: ":" in job_id)

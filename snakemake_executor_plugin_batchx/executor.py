@@ -14,8 +14,8 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_setting_problems
 
 if TYPE_CHECKING:
-    from snakemake_executor_plugin_batchx.conductor import Conductor
-    from snakemake_executor_plugin_batchx.opening import OpenRun
+    from snakemake_executor_plugin_batchx.inflight import Outcome
+    from snakemake_executor_plugin_batchx.open_run import OpenRun
     from snakemake_executor_plugin_batchx.workflow.describe import JobDescriber
     from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -68,6 +68,8 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             raise ApiError("\n".join(problems))
         self._parsed = parse_audit.stop_recording()
         self._duties = HeadDuties(self.workflow)
+        self._submissions: dict[Any, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self._interrupts = InterruptGuard(
             time.monotonic,
             lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
@@ -80,36 +82,50 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
     def run_jobs(self, jobs: list[Any]) -> None:
         """Hand over jobs; they are staged and submitted in the background."""
+        from snakemake_executor_plugin_batchx.workflow.portions import (  # noqa: PLC0415
+            find_seconds_to_next,
+        )
+
+        run = self._get_run()
+        with run.conductor.open_portion(find_seconds_to_next(self.workflow.scheduler)):
+            for job in jobs:
+                self._hand_over(job, run)
+
+    def _hand_over(self, job: Any, run: "OpenRun") -> None:
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
             JobDescriber,
         )
 
-        run = self._get_run()
         self._describer = self._describer or JobDescriber(self, run.places)
-        for job in jobs:
-            self.run_job_pre(job)
-            info = SubmittedJobInfo(job)
-            self._duties.refuse_protected(job)
-            if self._duties.take_from_cache(job):
-                info.aux = {"submission": None}
-                self.report_job_submission(info)
-                continue
-            self._duties.back_up(job)
-            try:
-                description = self._describer.describe(job)
-            except BatchxError as error:
-                self._report_failure(info, str(error))
-                continue
-            info.aux = {"submission": run.conductor.hand_over(description)}
+        self.run_job_pre(job)
+        info = SubmittedJobInfo(job)
+        self._duties.refuse_protected(job)
+        if self._duties.take_from_cache(job):
+            info.aux = {"submission": None}
             self.report_job_submission(info)
+            return
+        self._duties.back_up(job)
+        try:
+            description = self._describer.describe(job)
+        except BatchxError as error:
+            self._report_failure(info, str(error))
+            return
+        submission = run.conductor.hand_over(description)
+        info.aux = {"submission": submission}
+        self._submissions[job] = submission
+        self.report_job_submission(info)
 
     def handle_job_success(self, job: Any) -> None:
-        """Forget the backups of update() outputs."""
+        """Forget what was kept for a job; called when Snakemake has recorded it as done."""
         self._duties.forget_backups(job)
+        submission = self._submissions.pop(job, None)
+        if submission is not None and self._open_run is not None:
+            self._open_run.conductor.note_reported(submission)
 
     def handle_job_error(self, job: Any) -> None:
         """Put back what update() outputs were; called when Snakemake has removed them."""
         self._duties.restore_backups(job)
+        self._submissions.pop(job, None)
 
     def _get_run(self) -> "OpenRun":
         """Open the run with the first job: with nothing to be done, AWS is not asked."""
@@ -140,17 +156,18 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             await asyncio.to_thread(conductor.tick)
         except Exception:
             self.logger.exception("batchx could not check its jobs")
+        # One may be there before Snakemake has its job on this list.
+        self._outcomes |= conductor.take_outcomes()
         for info in active_jobs:
-            if not await self._report_if_ended(conductor, info):
+            submission = info.aux["submission"]
+            if submission is None:  # its outputs came from the cache
+                self.report_job_success(info)
+            elif submission in self._outcomes:
+                await self._report(info, self._outcomes.pop(submission))
+            else:
                 yield info
 
-    async def _report_if_ended(self, conductor: "Conductor", info: SubmittedJobInfo) -> bool:
-        if info.aux["submission"] is None:  # its outputs came from the cache
-            self.report_job_success(info)
-            return True
-        outcome = conductor.take_outcome(info.aux["submission"])
-        if outcome is None:
-            return False
+    async def _report(self, info: SubmittedJobInfo, outcome: "Outcome") -> None:
         info.external_jobid = outcome.batch_job_id
         try:
             if outcome.message is None:
@@ -161,7 +178,6 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         except Exception:
             self.logger.exception("batchx could not report a job to Snakemake")
             self.workflow.scheduler.error_callback(info.job)
-        return True
 
     def _report_failure(self, info: SubmittedJobInfo, message: str) -> None:
         self._duties.spare_updated(info.job)

@@ -5,6 +5,7 @@ goes by; this one can.
 """
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
@@ -20,20 +21,38 @@ class Outcome:
 
 @dataclass
 class TrackedJob:
-    """A job on its way: `submission` names it within the run, `batch_job_id` comes with time."""
+    """A job on its way: `submission` names it within the run, `batch_job_id` comes with time.
+
+    `prefix` is that of its lease and result under the S3 root, `name` that of the Batch job or
+    array it is in. With `is_adopted` it was submitted by an earlier run.
+    """
 
     submission: str
     description: JobDescription
     batch_job_id: str | None = None
+    name: str = ""
+    fingerprint: str = ""
+    work: str = ""
+    prefix: str = ""
+    spec_key: str = ""
     image: str = ""
     memory_mib: int = 0
     newest_input_ns: int = 0
-    result_key: str = ""
-    spec_key: str = ""
     last_status: str = ""
+    is_adopted: bool = False
     is_collecting: bool = False
     is_ended_by_us: bool = False
     outcome: Outcome | None = None
+
+    @property
+    def lease_key(self) -> str:
+        """The key of the object whose owner does the work."""
+        return f"{self.prefix}/lease"
+
+    @property
+    def result_key(self) -> str:
+        """The key of the object that the job leaves."""
+        return f"{self.prefix}/result"
 
 
 class InFlight:
@@ -42,6 +61,9 @@ class InFlight:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[str, TrackedJob] = {}
+        self._by_batch_id: dict[str, TrackedJob] = {}
+        self._unwatched: list[str] = []
+        self._ended: dict[str, Outcome] = {}
         self._is_cancelled = False
 
     @property
@@ -55,23 +77,39 @@ class InFlight:
         with self._lock:
             self._jobs[job.submission] = job
 
-    def note_submitted(self, job: TrackedJob, batch_job_id: str) -> bool:
-        """Note a job's Batch id; return False where the run was cancelled meanwhile.
+    def note_batch_id(self, job: TrackedJob, batch_job_id: str) -> bool:
+        """Note which Batch job does a job's work; return False where the run was cancelled.
 
         The caller of False has to end the job: whoever cancelled did not know of it.
         """
         with self._lock:
+            if job.batch_job_id:
+                self._by_batch_id.pop(job.batch_job_id, None)
             job.batch_job_id = batch_job_id
+            job.is_collecting = False
+            job.is_ended_by_us = False
+            self._by_batch_id[batch_job_id] = job
+            self._unwatched.append(batch_job_id)
             return not self._is_cancelled
 
-    def list_watched(self) -> dict[str, TrackedJob]:
-        """Return the jobs to ask Batch about, by Batch id."""
+    def forget_batch_id(self, job: TrackedJob) -> None:
+        """Note that no Batch job does a job's work any more: it is to be submitted anew."""
         with self._lock:
-            return {
-                job.batch_job_id: job
-                for job in self._jobs.values()
-                if job.batch_job_id and not job.is_collecting and job.outcome is None
-            }
+            self._by_batch_id.pop(job.batch_job_id or "", None)
+            job.batch_job_id = None
+            job.is_collecting = False
+            job.is_adopted = False
+
+    def take_unwatched(self) -> list[str]:
+        """Return the Batch ids that nobody has asked for yet, each once."""
+        with self._lock:
+            taken, self._unwatched = self._unwatched, []
+            return taken
+
+    def find(self, batch_job_id: str) -> TrackedJob | None:
+        """Return the job whose work a Batch job does, None where that is no job of this run."""
+        with self._lock:
+            return self._by_batch_id.get(batch_job_id)
 
     def claim_collecting(self, job: TrackedJob) -> bool:
         """Mark a job as being collected; return False where it already was."""
@@ -80,33 +118,45 @@ class InFlight:
             job.is_collecting = True
             return is_first
 
-    def conclude(self, job: TrackedJob, message: str | None) -> None:
-        """Set a job's outcome, for Snakemake to be told; None means success."""
-        with self._lock:
-            job.outcome = Outcome(message, job.batch_job_id)
+    def conclude(self, job: TrackedJob, message: str | None) -> bool:
+        """Set a job's outcome, for Snakemake to be told; None means success.
 
-    def take_outcome(self, submission: str) -> Outcome | None:
-        """Return how a job ended and let it go, or None while it has not."""
+        Return False where it had one.
+        """
         with self._lock:
-            job = self._jobs[submission]
             if job.outcome is not None:
-                del self._jobs[submission]
-            return job.outcome
+                return False
+            job.outcome = self._ended[job.submission] = Outcome(message, job.batch_job_id)
+            return True
 
-    def cancel(self) -> list[str]:
-        """Forbid further submissions; return the Batch ids of all jobs that are to be ended.
+    def take_outcomes(self) -> dict[str, Outcome]:
+        """Return how jobs ended, by submission, each once, and let them go."""
+        with self._lock:
+            ended, self._ended = self._ended, {}
+            for submission in ended:
+                job = self._jobs.pop(submission)
+                self._by_batch_id.pop(job.batch_job_id or "", None)
+            return ended
 
-        Each id once, however often this is called.
+    def cancel(self) -> list[TrackedJob]:
+        """Forbid further submissions; return the jobs that are to be ended on Batch.
+
+        Each once, however often this is called.
         """
         with self._lock:
             self._is_cancelled = True
-            ending = [
-                job
-                for job in self._jobs.values()
-                if job.batch_job_id
-                and not (job.is_collecting or job.is_ended_by_us)
-                and job.outcome is None
-            ]
+            ending = [job for job in self._jobs.values() if _is_to_be_ended(job)]
             for job in ending:
                 job.is_ended_by_us = True
-            return [job.batch_job_id for job in ending if job.batch_job_id]
+            return ending
+
+    def list_undecided(self, submissions: Iterable[str]) -> list[TrackedJob]:
+        """Return those of these jobs that have no outcome yet."""
+        with self._lock:
+            found = (self._jobs.get(submission) for submission in submissions)
+            return [job for job in found if job and job.outcome is None]
+
+
+def _is_to_be_ended(job: TrackedJob) -> bool:
+    is_left = not (job.is_collecting or job.is_ended_by_us) and job.outcome is None
+    return bool(job.batch_job_id) and is_left

@@ -1,9 +1,12 @@
 """The run's journal: what was intended, submitted, seen and concluded, one JSON line each.
 
-It outlives the head: whatever is in AWS because of this run stands here first. Fields of every
-line: `v` (schema version), `t` (seconds since the epoch), `event`, and the event's own.
+It outlives the head: whatever is in AWS because of this run stands here first, and the next run
+reads it (recovery.py). Fields of every line: `v` (schema version), `t` (seconds since the epoch),
+`event`, and the event's own. While its head lives, the file is locked.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import threading
@@ -11,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Journal:
@@ -27,6 +30,8 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what could not be written must not be tried again at the end.
         self._file = path.open("ab", buffering=0)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody can tell, then
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def __enter__(self) -> "Journal":
         return self

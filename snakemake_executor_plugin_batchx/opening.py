@@ -1,6 +1,7 @@
 """Opening a run: all that must be there before the first job, in order, and undone in turn."""
 
 import os
+import random
 import secrets
 import threading
 import time
@@ -17,9 +18,12 @@ from snakemake_executor_plugin_batchx.aws.preflight import (
     inspect_queue,
     list_root_problems,
 )
+from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.pace import AWS_PACE, EMBEDDED_PACE
+from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.conductor import Conductor
 from snakemake_executor_plugin_batchx.delivery import (
@@ -32,12 +36,14 @@ from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.open_run import OpenRun
 from snakemake_executor_plugin_batchx.plan.definition import (
     DefinitionSettings,
     RuntimeVolume,
 )
 from snakemake_executor_plugin_batchx.plan.names import make_run_id
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 from snakemake_executor_plugin_batchx.settings import (
     LOCAL_QUEUE,
@@ -58,56 +64,13 @@ STATE_DIR = Path(".snakemake", "batchx")
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run took: the journal's last line, and the last thing said."""
+class BatchAccess:
+    """The way to AWS Batch; once `stopped` is set, no call but those that end jobs is repeated."""
 
-    jobs: int
-    definitions: int
-    api_calls: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return (
-            f"jobs submitted: {self.jobs}, job definitions registered: {self.definitions}, "
-            f"Batch API calls: {self.api_calls}, time: {self.seconds:.0f} s"
-        )
-
-
-@dataclass
-class OpenRun:
-    """A conductor and all that has to be closed after it.
-
-    `places` are those of this machine that params may name (job/places.py); `images_stopped` ends
-    copies of images.
-    """
-
-    conductor: Conductor
-    stack: ExitStack
+    gateway: BatchGateway
     budget: CallBudget
-    definitions: Definitions
-    journal: Journal
-    log: Log
-    started: float
-    places: Places
-    images_stopped: threading.Event
-    is_closed: bool = False
-
-    def close(self) -> None:
-        """End what is left of the run and say what it took. Once is enough."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        self.images_stopped.set()
-        with self.stack:
-            self.conductor.close()
-            summary = Summary(
-                jobs=self.conductor.submitted_count,
-                definitions=self.definitions.registered_count,
-                api_calls=sum(self.budget.get_counts().values()),
-                seconds=round(time.monotonic() - self.started, 1),
-            )
-            self.journal.write("end", **asdict(summary))
-        self.log.info(f"batchx: {summary}")
+    endpoint_url: str
+    stopped: threading.Event
 
 
 def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
@@ -123,14 +86,13 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         session = open_session(settings, stack, choose_runtime(log.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         store = S3Gateway(session.s3_client, root.bucket)
-        budget = CallBudget(time.monotonic, time.sleep)
-        gateway = BatchGateway(session.batch_client, budget)
-        queue = inspect_queue(gateway, session.job_queue, session.region)
+        batch = _open_batch(session, log)
+        queue = inspect_queue(batch.gateway, session.job_queue, session.region)
         note = {"run_id": run_id, "batchx": __version__}
         root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
         _refuse_problems([*queue.problems, *root_problems])
         tags = {**parse_tags(settings.tags), "batchx:run": run_id}
-        delivery = _open_delivery(executor, queue, session, gateway, store, root, tags)
+        delivery = _open_delivery(executor, queue, session, batch.gateway, store, root, tags)
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -140,15 +102,43 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             work_dir=os.getcwd(),
             tags=tags,
             python=delivery.python,
+            has_arrays=settings.array != "off",
+            pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
         )
+        site = Site(context.job_queue, root.make_url(root.prefix), batch.endpoint_url)
+        earlier = find_earlier_runs(STATE_DIR, site)
+        _tell_left(earlier, log)
         definition_settings = _make_definition_settings(settings, session, delivery.volume)
-        definitions = Definitions(gateway, definition_settings)
-        ports = _open_ports(executor, context, store, gateway, definitions, delivery, stack)
+        definitions = Definitions(batch.gateway, definition_settings)
+        ports = _open_ports(executor, context, store, batch, definitions, delivery, earlier, stack)
         kept = stack.pop_all()
     return OpenRun(
-        *(Conductor(context, ports), kept, budget, definitions, ports.journal, log, started),
-        *(Places(context.shared.places), delivery.stopped),
+        *(Conductor(context, ports), ports, kept, batch.budget, started),
+        *(Places(context.shared.places), delivery.stopped, earlier),
     )
+
+
+def _tell_left(earlier: EarlierRuns, log: Log) -> None:
+    if earlier.left:
+        log.info(
+            f"batchx: {len(earlier.left)} jobs of runs that did not end properly may be there "
+            "still: those that this run needs are taken up."
+        )
+
+
+def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
+    budget = CallBudget(time.monotonic, time.sleep)
+    stopped = threading.Event()
+    retrier = Retrier(
+        budget,
+        time.monotonic,
+        time.sleep,
+        random.random,
+        stopped.is_set,
+        lambda text: log.warning(f"batchx: {text}"),
+    )
+    client = session.batch_client
+    return BatchAccess(BatchGateway(client, retrier), budget, client.meta.endpoint_url, stopped)
 
 
 def _open_delivery(
@@ -186,31 +176,35 @@ def _open_ports(
     executor: Any,
     context: RunContext,
     store: S3Gateway,
-    gateway: BatchGateway,
+    batch: BatchAccess,
     definitions: Definitions,
     delivery: Delivery,
+    earlier: EarlierRuns,
     stack: ExitStack,
 ) -> Ports:
     """Open what the conductor works through; what has to be closed goes on `stack`."""
-    run_id, root, base = context.run_id, context.root, context.work_dir
-    remote_settings = executor.workflow.remote_execution_settings
+    run_id, root, base, gateway = context.run_id, context.root, context.work_dir, batch.gateway
     journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time))
-    journal.write("run", run_id=run_id, queue=context.job_queue, batchx=__version__)
-    mirror = stack.enter_context(
-        Mirror(STATE_DIR / "mirror.sqlite", root.make_url(root.prefix), run_id)
-    )
+    journal.write("run", run_id=run_id, batchx=__version__, **asdict(earlier.site))
+    root_url = root.make_url(root.prefix)
+    mirror = stack.enter_context(Mirror(STATE_DIR / "mirror.sqlite", root_url, run_id))
     transfer = stack.enter_context(Transfer(store))
+    settings = executor.workflow.remote_execution_settings
+    longest_seconds = settings.seconds_between_status_checks
     return Ports(
         gateway=gateway,
         images=delivery.images,
         definitions=definitions,
-        watcher=Watcher(gateway, time.monotonic, remote_settings.seconds_between_status_checks),
+        submitter=Submitter(gateway, batch.stopped.wait, batch.stopped.is_set, random.random),
+        watcher=Watcher(gateway, time.monotonic, longest_seconds, context.pace),
+        left=earlier.left,
         store=store,
         stager=Stager(store, root, mirror, transfer, base, run_id),
         fetcher=Fetcher(store, mirror, transfer, base),
         transfer=transfer,
         journal=journal,
         log=executor.logger,
+        stopped=batch.stopped,
     )
 
 

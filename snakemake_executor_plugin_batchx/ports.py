@@ -1,5 +1,6 @@
 """What the conductor is given: the facts of a run, and the ways to the world."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +8,12 @@ from typing import Protocol
 
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.pace import Pace
 from snakemake_executor_plugin_batchx.batch.sibling_images import Images
+from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.recovery import LeftJobs
 from snakemake_executor_plugin_batchx.spec import SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
@@ -33,7 +37,11 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all jobs of a run share; `python` is the interpreter in their containers."""
+    """What all jobs of a run share.
+
+    `python` is the interpreter in their containers; with `has_arrays` equal jobs go together, and
+    `pace` says how long they wait for each other.
+    """
 
     run_id: str
     region: str
@@ -43,20 +51,29 @@ class RunContext:
     work_dir: str
     tags: dict[str, str]
     python: str
+    has_arrays: bool
+    pace: Pace
 
 
 @dataclass(frozen=True)
 class Ports:
-    """What the conductor reaches the world through."""
+    """What the conductor reaches the world through.
+
+    `left` are jobs of earlier runs; once `stopped` is set, nothing is submitted or tried again.
+    """
 
     gateway: BatchGateway
     images: Images
     definitions: Definitions
+    submitter: Submitter
     watcher: Watcher
+    left: LeftJobs
     store: S3Gateway
     stager: Stager
     fetcher: Fetcher
     transfer: Transfer
     journal: Journal
     log: Log
+    stopped: threading.Event
+    clock: Callable[[], float] = time.monotonic
     clock_ns: Callable[[], int] = time.time_ns

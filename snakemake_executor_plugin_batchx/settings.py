@@ -85,6 +85,13 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         "NAME",
         type=str,
     )
+    array: str | None = _setting(
+        "Whether jobs of a rule that ask for the same resources and image are submitted together, "
+        "as one array job of AWS Batch: 'on', the default, or 'off'. A rule's resource "
+        "batchx_array='off' keeps its jobs out of arrays.",
+        "on|off",
+        type=str,
+    )
     scratch: str | None = _setting(
         "Folder inside the container where a job works: absolute, such as a mounted volume. Each "
         "job makes a folder of its own there and removes it. Default: TMPDIR, else /tmp.",
@@ -172,6 +179,7 @@ PATTERNS = (
         "the name of an ECR repository (my/tools), or a prefix that ends with / (batchx/), in "
         "lower case",
     ),
+    Pattern("array", "on|off", "on or off"),
     Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )

@@ -10,10 +10,11 @@ Standard library only: this module runs on both sides.
 """
 
 import dataclasses
+import functools
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -231,8 +232,26 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:
-    """Turn a dataclass of this module into plain JSON values."""
-    return dataclasses.asdict(value)
+    """Turn dataclasses, in tuples and mappings, too, into plain JSON values."""
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    if kind is tuple or kind is list:
+        return [encode(item) for item in value]
+    if kind is dict:
+        return {name: encode(item) for name, item in value.items()}
+    names = _list_field_names(typing.cast("Hashable", kind))
+    if names is None:
+        return value
+    return {name: encode(getattr(value, name)) for name in names}
+
+
+@functools.cache
+def _list_field_names(kind: Any) -> tuple[str, ...] | None:
+    """Return the names of a dataclass's fields, None for another class."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(each.name for each in dataclasses.fields(kind))
 
 
 def decode(cls: type[T], value: Any) -> T:
@@ -243,11 +262,14 @@ def decode(cls: type[T], value: Any) -> T:
     return typing.cast("T", _decode(cls, value))
 
 
+_get_hints = functools.cache(typing.get_type_hints)
+
+
 def _decode(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
             raise TypeError(f"{kind.__name__} cannot be made of {type(value).__name__}")
-        hints = typing.get_type_hints(kind)
+        hints = _get_hints(kind)
         # A name that the class lacks is refused by the class itself.
         return kind(**{name: _decode(hints.get(name), item) for name, item in value.items()})
     origin, args = typing.get_origin(kind), typing.get_args(kind)

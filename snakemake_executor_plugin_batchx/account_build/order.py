@@ -17,6 +17,7 @@ from snakemake_executor_plugin_batchx.account_build.recipe import Recipe, plan_r
 from snakemake_executor_plugin_batchx.account_build.wait import JobWait
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.verdict import judge_failure
+from snakemake_executor_plugin_batchx.batch.watcher import JobTeller
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import make_job_name
@@ -39,14 +40,11 @@ OTHER_WAY = (
 )
 
 
-class Batch(Protocol):
+class Batch(JobTeller, Protocol):
     """What is needed of the Batch gateway."""
 
     def submit_job(self, request: dict[str, Any]) -> str:
         """Submit a job; return its id."""
-
-    def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return what Batch tells of jobs."""
 
     def terminate_jobs(self, job_ids: Sequence[str], reason: str) -> list[str]:
         """End jobs; return a sentence for each that could not be ended."""

@@ -1,11 +1,11 @@
 """Waiting for one Batch job, with a line now and then about what it waits for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from snakemake_executor_plugin_batchx.batch.pace import AWS_PACE
 from snakemake_executor_plugin_batchx.batch.state import JobState
-from snakemake_executor_plugin_batchx.batch.watcher import Poll, Watcher
+from snakemake_executor_plugin_batchx.batch.watcher import JobTeller, Poll, Watcher
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
 WAIT_SECONDS = 3600.0
@@ -16,13 +16,6 @@ STEP_SECONDS = 0.5
 TELL_SECONDS = 60.0
 
 
-class JobDescriber(Protocol):
-    """What is needed of the Batch gateway."""
-
-    def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return what Batch tells of jobs."""
-
-
 @dataclass
 class JobWait:
     """Waits for a job's end; `clock` (seconds, monotonic) and `sleep` are passed in.
@@ -30,7 +23,7 @@ class JobWait:
     `say` is told every minute how it stands, and once of each trouble on the way to Batch.
     """
 
-    describer: JobDescriber
+    teller: JobTeller
     job_id: str
     say: Callable[[str], None]
     clock: Callable[[], float]
@@ -41,7 +34,8 @@ class JobWait:
 
     def wait(self) -> JobState:
         """Return the state in which the job ended. Raises BatchxError where it does not end."""
-        watcher = Watcher(self.describer, self.clock, LONGEST_INTERVAL_SECONDS)
+        watcher = Watcher(self.teller, self.clock, LONGEST_INTERVAL_SECONDS, AWS_PACE)
+        watcher.watch([self.job_id])
         started = told = self.clock()
         while (now := self.clock()) - started < WAIT_SECONDS:
             poll = self._poll(watcher)
@@ -63,7 +57,7 @@ class JobWait:
 
     def _poll(self, watcher: Watcher) -> Poll:
         try:
-            return watcher.poll_if_due([self.job_id])
+            return watcher.poll_if_due()
         except BatchxError as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)

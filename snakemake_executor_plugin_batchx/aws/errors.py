@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import botocore.exceptions
+import botocore.parsers
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
@@ -36,21 +37,56 @@ SENTENCES = {
 """https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html and the error types of
 each operation there."""
 
-TRANSIENT_CODES = frozenset(
+THROTTLING_CODES = frozenset(
     {
-        "ServerException",
         "TooManyRequestsException",
         "Throttling",
         "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestLimitExceeded",
+    }
+)
+"""What AWS calls it to be asked too often: the call was not taken. Batch says the first
+(https://repost.aws/knowledge-center/aws-batch-requests-error), AWS's common front the others
+(botocore/retries/standard.py, ThrottledRetryableChecker)."""
+
+UNANSWERED_CODES = frozenset(
+    {
+        "ServerException",
         "InternalFailure",
         "InternalError",
         "ServiceUnavailable",
+        "RequestTimeout",
+        "RequestTimeoutException",
     }
 )
-"""What another try may mend: the service's own trouble, never ours."""
+"""The service's own trouble, which may have come after it did what was asked."""
 
-NETWORK_ERRORS = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
+SERVER_TROUBLE = 500
+"""From this HTTP status on it is not the request's fault."""
+
+UNREACHED_ERRORS = (
+    botocore.exceptions.EndpointConnectionError,
+    botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.ConnectTimeoutError,
+)
+"""No connection was made, so AWS has heard nothing."""
+
+UNANSWERED_ERRORS = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.ConnectionError,
+    botocore.parsers.ResponseParserError,
+)
+"""The connection broke, or something on the way answered: AWS may have done what was asked."""
+
+CALL_ERRORS = (
+    botocore.exceptions.ClientError,
+    botocore.exceptions.BotoCoreError,
+    botocore.parsers.ResponseParserError,
+)
+"""All that a boto3 call raises because of AWS or the way to it."""
 
 _JAVA_PREFIX = re.compile(r"^Error executing request, Exception : |, RequestId: [0-9a-f-]{36}")
 
@@ -63,24 +99,43 @@ class AwsError(BatchxError):
         self.code = code
         self.is_transient = is_transient
 
+    @property
+    def is_throttled(self) -> bool:
+        """Whether AWS was asked too often, and did not take the call."""
+        return self.code in THROTTLING_CODES
+
+
+class UnansweredError(AwsError):
+    """Nobody knows whether AWS did what was asked; another try may help, or do it twice."""
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text, code, is_transient=True)
+
 
 def explain_error(error: Exception, action: str) -> AwsError:
     """Return what a boto3 exception means for the user. `action` is IAM's name of the call."""
     if isinstance(error, botocore.exceptions.ClientError):
-        told: Mapping[str, Any] = error.response.get("Error", {})
-        code = str(told.get("Code", ""))
-        message = _JAVA_PREFIX.sub("", str(told.get("Message") or code)).strip().rstrip(".")
-        text = SENTENCES.get(code, "AWS answers {action} with {code}: {message}.")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return AwsError(
-            text.format(action=action, code=code, message=message),
-            code,
-            is_transient=code in TRANSIENT_CODES or status >= 500,
-        )
+        return _explain_answer(error, action)
     if isinstance(error, botocore.exceptions.NoCredentialsError):
         return AwsError(NO_CREDENTIALS, "NoCredentials", is_transient=False)
-    is_network = isinstance(error, NETWORK_ERRORS)
-    return AwsError(f"{action} failed: {error}", type(error).__name__, is_transient=is_network)
+    text, code = f"{action} failed: {error}", type(error).__name__
+    if isinstance(error, UNANSWERED_ERRORS) and not isinstance(error, UNREACHED_ERRORS):
+        return UnansweredError(text, code)
+    return AwsError(text, code, is_transient=isinstance(error, UNREACHED_ERRORS))
+
+
+def _explain_answer(error: botocore.exceptions.ClientError, action: str) -> AwsError:
+    told: Mapping[str, Any] = error.response.get("Error", {})
+    code = str(told.get("Code", ""))
+    message = _JAVA_PREFIX.sub("", str(told.get("Message") or code)).strip().rstrip(".")
+    sentence = SENTENCES.get(code, "AWS answers {action} with {code}: {message}.")
+    text = sentence.format(action=action, code=code, message=message)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLING_CODES:
+        return AwsError(text, code, is_transient=True)
+    if code in UNANSWERED_CODES or status >= SERVER_TROUBLE:
+        return UnansweredError(text, code)
+    return AwsError(text, code, is_transient=False)
 
 
 NO_CREDENTIALS = (

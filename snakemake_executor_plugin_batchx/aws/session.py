@@ -29,6 +29,16 @@ from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSetti
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG as S3_CONFIG
 
 BATCH_CONFIG = Config(
+    # One try a call: botocore would repeat a SubmitJob that may have been taken, and knows nothing
+    # of the call budget. What is tried again, and when, stands in aws/retry.py.
+    retries={"mode": "standard", "total_max_attempts": 1},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=16,
+    tcp_keepalive=True,
+)
+
+ECR_CONFIG = Config(
     # Said here because botocore's default differs by version
     # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
     retries={"mode": "standard", "total_max_attempts": 6},
@@ -96,7 +106,7 @@ def open_session(
         region=region,
         batch_client=session.client("batch", region, config=BATCH_CONFIG),
         s3_client=session.client("s3", region, config=S3_CONFIG),
-        make_ecr_client=functools.partial(session.client, "ecr", config=BATCH_CONFIG),
+        make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
@@ -160,7 +170,7 @@ def _make_embedded_session(
         ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         make_ecr_client=functools.partial(
-            session.client, "ecr", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
+            session.client, "ecr", endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
         ),
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.

@@ -4,10 +4,9 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-import botocore.exceptions
-
-from snakemake_executor_plugin_batchx.aws.budget import CallBudget
-from snakemake_executor_plugin_batchx.aws.errors import AwsError, explain_error
+from snakemake_executor_plugin_batchx.aws.budget import Purpose
+from snakemake_executor_plugin_batchx.aws.errors import AwsError
+from snakemake_executor_plugin_batchx.aws.retry import Patience, Retrier
 
 DESCRIBE_JOBS_IDS = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
@@ -15,7 +14,25 @@ DESCRIBE_JOBS_IDS = 100
 TERMINATE_JOBS_IDS = 50
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
 
+LIST_JOBS_RESULTS = 1000
+LIST_JOBS_FILTERED_RESULTS = 100
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html"""
+
 MAX_REASON_CHARACTERS = 1024
+
+OPENING = Patience(seconds=20)
+"""A queue is asked about when a run opens, while its user looks on."""
+
+LOOK = Patience(seconds=5)
+"""The next look comes anyway."""
+
+PREPARATION = Patience(seconds=None)
+ENDING = Patience(seconds=60)
+
+SUBMISSION = Patience(seconds=None, is_repeatable=False)
+"""Batch takes no client token: a call repeated after a lost answer may make two jobs."""
+
+Answer = dict[str, Any]
 
 T = TypeVar("T")
 
@@ -39,6 +56,8 @@ class BatchClient(Protocol):
 
     def describe_jobs(self, *, jobs: list[str]) -> dict[str, Any]: ...  # noqa: D102
 
+    def list_jobs(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
+
     def terminate_job(self, **request: str) -> dict[str, Any]: ...  # noqa: D102
 
     def terminate_jobs(self, *, jobs: list[str], reason: str) -> dict[str, Any]: ...  # noqa: D102
@@ -51,110 +70,163 @@ def chunk(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 class BatchGateway:
-    """The Batch calls that batchx makes, all under one budget.
+    """The Batch calls that batchx makes, all through one retrier and so under one budget.
 
-    Every method raises AwsError, one sentence, where AWS refuses or stays out of reach. Safe to
-    use from many threads, as boto3's clients are.
+    Every method raises AwsError, one sentence, where AWS refuses, or stays out of reach for longer
+    than the call can wait. Safe to use from many threads, as boto3's clients are.
     """
 
-    def __init__(self, client: BatchClient, budget: CallBudget) -> None:
+    def __init__(self, client: BatchClient, retrier: Retrier) -> None:
         self._client = client
-        self._budget = budget
+        self._retrier = retrier
 
     def describe_queue(self, queue: str) -> dict[str, Any] | None:
         """Return a job queue by name or ARN, None where there is none."""
-        found = self._call(
-            "DescribeJobQueues", lambda: self._client.describe_job_queues(jobQueues=[queue])
-        )["jobQueues"]
+        call = functools.partial(self._client.describe_job_queues, jobQueues=[queue])
+        found = self._call("DescribeJobQueues", "submit", call, OPENING)["jobQueues"]
         return found[0] if found else None
 
     def describe_compute_environments(self, arns: Sequence[str]) -> list[dict[str, Any]]:
         """Return compute environments by ARN."""
-        answer = self._call(
-            "DescribeComputeEnvironments",
-            lambda: self._client.describe_compute_environments(computeEnvironments=list(arns)),
+        call = functools.partial(
+            self._client.describe_compute_environments, computeEnvironments=list(arns)
         )
+        answer = self._call("DescribeComputeEnvironments", "submit", call, OPENING)
         return list(answer["computeEnvironments"])
 
     def find_definition(self, name: str) -> str | None:
         """Return the ARN of the newest active job definition of a name, None without one."""
-        newest = self._find_newest({"jobDefinitionName": name})
+        newest = self.describe_definition(name)
         return str(newest["jobDefinitionArn"]) if newest else None
 
     def describe_definition(self, name: str) -> dict[str, Any] | None:
         """Return an active job definition by name, name:revision or ARN, None without one."""
         if ":" in name:
+            # Batch takes no other member beside this one (API_DescribeJobDefinitions).
             return self._find_newest({"jobDefinitions": [name]})
-        return self._find_newest({"jobDefinitionName": name})
+        return self._find_newest({"jobDefinitionName": name, "status": "ACTIVE"})
 
-    def _find_newest(self, selection: dict[str, Any]) -> dict[str, Any] | None:
-        request: dict[str, Any] = {**selection, "status": "ACTIVE"}
+    def _find_newest(self, request: dict[str, Any]) -> dict[str, Any] | None:
         revisions: list[dict[str, Any]] = []
-        while True:
-            answer = self._call(
-                "DescribeJobDefinitions",
-                lambda: self._client.describe_job_definitions(**request),
-            )
-            revisions += answer["jobDefinitions"]
-            if not answer.get("nextToken"):
-                break
-            request["nextToken"] = answer["nextToken"]
+        for answer in self._iter_pages(
+            *("DescribeJobDefinitions", "submit", self._client.describe_job_definitions),
+            *(request, PREPARATION),
+        ):
+            revisions += [each for each in answer["jobDefinitions"] if each["status"] == "ACTIVE"]
         return max(revisions, key=lambda found: int(found["revision"]), default=None)
 
     def register_definition(self, request: dict[str, Any]) -> str:
-        """Register a job definition; return its ARN."""
-        answer = self._call(
-            "RegisterJobDefinition", lambda: self._client.register_job_definition(**request)
-        )
+        """Register a job definition; return its ARN.
+
+        Where an answer was lost it is registered again, as an equal revision.
+        """
+        call = functools.partial(self._client.register_job_definition, **request)
+        answer = self._call("RegisterJobDefinition", "submit", call, PREPARATION)
         return str(answer["jobDefinitionArn"])
 
     def submit_job(self, request: dict[str, Any]) -> str:
         """Submit a job; return its id.
 
-        Batch takes no client token, so a call repeated after a lost answer may make two jobs: the
-        lease in S3 lets one of them run (job/lease.py).
+        Only what Batch surely did not take is sent again. Raises UnansweredError where nobody knows
+        whether Batch took it.
         """
-        return str(self._call("SubmitJob", lambda: self._client.submit_job(**request))["jobId"])
+        call = functools.partial(self._client.submit_job, **request)
+        return str(self._call("SubmitJob", "submit", call, SUBMISSION)["jobId"])
 
-    def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+    def describe_jobs(
+        self, job_ids: Sequence[str], purpose: Purpose = "watch"
+    ) -> list[dict[str, Any]]:
         """Return what Batch tells of jobs; those it does not know are missing in the answer."""
+        patience = ENDING if purpose == "cancel" else LOOK
         found: list[dict[str, Any]] = []
         for portion in chunk(job_ids, DESCRIBE_JOBS_IDS):
-            answer = self._call(
-                "DescribeJobs", functools.partial(self._client.describe_jobs, jobs=list(portion))
-            )
-            found += answer["jobs"]
+            call = functools.partial(self._client.describe_jobs, jobs=list(portion))
+            found += self._call("DescribeJobs", purpose, call, patience)["jobs"]
         return found
+
+    def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
+        """Return the children of an array job that have a status (RUNNING, …), as summaries."""
+        request = {
+            "arrayJobId": array_job_id,
+            "jobStatus": status,
+            "maxResults": LIST_JOBS_RESULTS,
+        }
+        return self._list_jobs(request, "watch", LOOK)
+
+    def find_jobs_by_name(
+        self, queue: str, name: str, purpose: Purpose = "watch"
+    ) -> list[dict[str, Any]]:
+        """Return summaries of a queue's jobs of a name, newest first, whatever their status.
+
+        Case does not matter, and a trailing * stands for any end. Array children have no names of
+        their own and are not among them. A job just submitted may be missing still.
+        """
+        request = {
+            "jobQueue": queue,
+            "filters": [{"name": "JOB_NAME", "values": [name]}],
+            "maxResults": LIST_JOBS_FILTERED_RESULTS,
+        }
+        return self._list_jobs(request, purpose, ENDING if purpose == "cancel" else PREPARATION)
+
+    def _list_jobs(
+        self, request: dict[str, Any], purpose: Purpose, patience: Patience
+    ) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = []
+        for answer in self._iter_pages(
+            "ListJobs", purpose, self._client.list_jobs, request, patience
+        ):
+            jobs += answer["jobSummaryList"]
+        return jobs
 
     def terminate_jobs(self, job_ids: Sequence[str], reason: str) -> list[str]:
         """End jobs, waiting or running; return a sentence for each that could not be ended.
 
-        Fifty a call where this botocore knows TerminateJobs, one a call where it does not.
+        Fifty a call where this botocore knows TerminateJobs, one a call where it does not. Where
+        Batch stays out of reach, the jobs that are left are not tried, and told of in one sentence.
         """
         reason = reason[:MAX_REASON_CHARACTERS]
         is_bulk = hasattr(self._client, "terminate_jobs")
+        size = TERMINATE_JOBS_IDS if is_bulk else 1
         problems = []
-        for portion in chunk(job_ids, TERMINATE_JOBS_IDS if is_bulk else 1):
+        for number, portion in enumerate(chunk(job_ids, size)):
             try:
                 problems += self._terminate(list(portion), reason, is_bulk=is_bulk)
             except AwsError as error:
                 problems.append(f"{', '.join(portion)} could not be ended: {error}")
+                left = len(job_ids) - (number + 1) * size
+                if error.is_transient and left > 0:
+                    return [*problems, f"{left} more jobs were not ended, for the same reason."]
         return problems
 
     def _terminate(self, ids: list[str], reason: str, *, is_bulk: bool) -> list[str]:
         if not is_bulk:
             (job_id,) = ids
-            request = {"jobId": job_id, "reason": reason}
-            self._call("TerminateJob", lambda: self._client.terminate_job(**request))
+            call = functools.partial(self._client.terminate_job, jobId=job_id, reason=reason)
+            self._call("TerminateJob", "cancel", call, ENDING)
             return []
-        answer = self._call(
-            "TerminateJobs", lambda: self._client.terminate_jobs(jobs=ids, reason=reason)
-        )
-        return [f"{e['jobId']} could not be ended: {e['message']}" for e in answer["errors"]]
+        call = functools.partial(self._client.terminate_jobs, jobs=ids, reason=reason)
+        answer = self._call("TerminateJobs", "cancel", call, ENDING)
+        return [f"{e['job']} could not be ended: {e['message']}" for e in answer["errors"]]
 
-    def _call(self, operation: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        self._budget.spend(operation)
-        try:
-            return call()
-        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            raise explain_error(error, f"batch:{operation}") from error
+    def _iter_pages(
+        self,
+        operation: str,
+        purpose: Purpose,
+        method: Callable[..., Answer],
+        request: dict[str, Any],
+        patience: Patience,
+    ) -> Iterator[Answer]:
+        """Yield the answers of a call that gives a nextToken while there is more."""
+        token: dict[str, str] = {}
+        while True:
+            call = functools.partial(method, **request, **token)
+            answer = self._call(operation, purpose, call, patience)
+            yield answer
+            if not answer.get("nextToken"):
+                return
+            token = {"nextToken": answer["nextToken"]}
+
+    def _call(
+        self, operation: str, purpose: Purpose, call: Callable[[], Answer], patience: Patience
+    ) -> Answer:
+        return self._retrier.call(operation, purpose, call, patience)

@@ -1,32 +1,41 @@
-"""When to ask Batch about jobs, and what is new."""
+"""When to ask Batch about jobs, and what is new.
+
+Single jobs are described by the hundred. So are array children, while they are few; of large
+arrays the parent is described, whose `statusSummary` tells that something changed, and then the
+children are listed by status.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.batch.gateway import DESCRIBE_JOBS_IDS
-from snakemake_executor_plugin_batchx.batch.state import JobState, interpret_job
+from snakemake_executor_plugin_batchx.batch.pace import Pace
+from snakemake_executor_plugin_batchx.batch.state import TERMINAL, JobState, interpret_job
 
-FIRST_INTERVAL_SECONDS = 0.5
-"""Between two looks while jobs move, where one call tells of all of them."""
+MAX_DIRECT_CALLS = 5
+"""Up to so many calls, children are described themselves: to look at their parents first would need
+as many to learn which of them changed."""
 
-SECONDS_PER_CALL = 1.0
-"""Where it takes several calls: so many seconds each, for in a large run some job always moves."""
+LIST_JOBS_PAGE = 1000
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html, maxResults"""
 
-GROWTH = 1.3
 MAX_MISSES = 20
-"""DescribeJobs right after SubmitJob may not know the job yet; one unknown for this many polls
+"""DescribeJobs right after SubmitJob may not know the job yet; one unknown for this many looks
 in a row, at least MIN_MISSING_SECONDS long, is gone."""
 
 MIN_MISSING_SECONDS = 120.0
 
 
-class JobDescriber(Protocol):
+class JobTeller(Protocol):
     """What the watcher needs of the Batch gateway."""
 
     def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return what Batch tells of jobs."""
+
+    def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
+        """Return the children of an array job that are in a status."""
 
 
 @dataclass
@@ -46,60 +55,166 @@ class Poll:
 
 
 @dataclass
+class WatchedArray:
+    """The watched children of an array: the indices that have not ended, how many have."""
+
+    waiting: set[int] = field(default_factory=set)
+    ended: int = 0
+
+
+def make_child_id(array_job_id: str, index: int) -> str:
+    """Return the id of an array child."""
+    return f"{array_job_id}:{index}"
+
+
+def split_child_id(job_id: str) -> tuple[str, int | None]:
+    """Split the id of an array child into its parent's and its index, None for a single job."""
+    parent, colon, index = job_id.partition(":")
+    return parent, int(index) if colon else None
+
+
+@dataclass
 class Watcher:
-    """Asks in bulk, quickly while things move and ever more slowly while they do not.
+    """Asks in bulk, quickly while jobs end and ever more slowly while none does.
 
     `max_interval_seconds` is the user's `--seconds-between-status-checks`. The clock (seconds,
     monotonic) is passed in. For one thread.
     """
 
-    describer: JobDescriber
+    teller: JobTeller
     clock: Callable[[], float]
     max_interval_seconds: float
-    _interval_seconds: float = FIRST_INTERVAL_SECONDS
-    _next_poll: float = 0.0
-    _statuses: dict[str, str] = field(default_factory=dict)
+    pace: Pace
+    _interval_seconds: float = math.inf
+    _next_look: float = math.inf
+    _singles: set[str] = field(default_factory=set)
+    _arrays: dict[str, WatchedArray] = field(default_factory=dict)
     _misses: dict[str, Misses] = field(default_factory=dict)
 
-    def poll_if_due(self, job_ids: Sequence[str]) -> Poll:
-        """Describe the jobs if it is time to. Raises AwsError where Batch cannot be asked."""
-        now = self.clock()
-        is_new = any(job_id not in self._statuses for job_id in job_ids)
-        if is_new:
-            first = self._get_first_interval(len(job_ids))
-            self._interval_seconds = min(self._interval_seconds, first)
-            self._next_poll = min(self._next_poll, now + self._interval_seconds)
+    def watch(self, job_ids: Iterable[str]) -> None:
+        """Begin to ask about jobs; they are dropped by themselves when they have ended."""
+        is_any = False
         for job_id in job_ids:
-            self._statuses.setdefault(job_id, "")
-        if not job_ids or now < self._next_poll:
+            is_any = True
+            parent, index = split_child_id(job_id)
+            if index is None:
+                self._singles.add(job_id)
+            else:
+                self._arrays.setdefault(parent, WatchedArray()).waiting.add(index)
+        if is_any:
+            self._interval_seconds = self._get_quick_interval()
+            self._next_look = min(self._next_look, self.clock() + self._interval_seconds)
+
+    def poll_if_due(self) -> Poll:
+        """Look at the jobs if it is time to. Raises AwsError where Batch cannot be asked."""
+        now = self.clock()
+        if now < self._next_look or not (self._singles or self._arrays):
             return Poll()
-        return self._poll(job_ids, now)
-
-    def _get_first_interval(self, job_count: int) -> float:
-        calls = math.ceil(job_count / DESCRIBE_JOBS_IDS)
-        seconds = FIRST_INTERVAL_SECONDS if calls == 1 else SECONDS_PER_CALL * calls
-        return min(seconds, self.max_interval_seconds)
-
-    def _poll(self, job_ids: Sequence[str], now: float) -> Poll:
         # Set first: a call that fails must not be repeated at once.
-        self._next_poll = now + self._interval_seconds
-        states = tuple(map(interpret_job, self.describer.describe_jobs(job_ids)))
-        has_moved = any(self._statuses.get(s.job_id) != s.status for s in states)
-        longer = min(self._interval_seconds * GROWTH, self.max_interval_seconds)
-        self._interval_seconds = self._get_first_interval(len(job_ids)) if has_moved else longer
-        self._next_poll = now + self._interval_seconds
-        self._statuses = {s.job_id: s.status for s in states if not s.is_terminal}
-        return Poll(states, self._note_misses({*job_ids} - {s.job_id for s in states}, now))
+        self._next_look = now + self._interval_seconds
+        states, missing = self._look()
+        has_ended = False
+        for state in states:
+            if state.is_terminal:
+                has_ended = True
+                self._drop(state.job_id)
+        lost = self._note_misses(missing, now)
+        longest = min(self.max_interval_seconds, self.pace.longest_look_seconds)
+        longer = min(self._interval_seconds * self.pace.growth, longest)
+        self._interval_seconds = self._get_quick_interval() if has_ended else longer
+        self._next_look = now + self._interval_seconds
+        return Poll(tuple(states), lost)
+
+    def _get_quick_interval(self) -> float:
+        """Return the seconds between looks while jobs end.
+
+        In a large run some job always does: where a look takes several calls it has to wait.
+        """
+        direct, parents = self._choose_ids()
+        calls = math.ceil((len(direct) + len(parents)) / DESCRIBE_JOBS_IDS)
+        longest = min(self.max_interval_seconds, self.pace.longest_look_seconds)
+        return min(self.pace.first_look_seconds * max(1, calls) ** 2, longest)
+
+    def _choose_ids(self) -> tuple[list[str], list[str]]:
+        """Return the jobs to describe themselves, and the arrays whose parent is."""
+        direct, parents = list(self._singles), []
+        room = MAX_DIRECT_CALLS * DESCRIBE_JOBS_IDS - len(direct)
+        for parent, array in sorted(self._arrays.items(), key=lambda item: len(item[1].waiting)):
+            room -= len(array.waiting)
+            if room >= 0:
+                direct += _make_ids(parent, array.waiting)
+            else:
+                parents.append(parent)
+        return direct, parents
+
+    def _look(self) -> tuple[list[JobState], set[str]]:
+        direct, parents = self._choose_ids()
+        details = self.teller.describe_jobs([*direct, *parents])
+        missing = {*direct, *parents} - {detail["jobId"] for detail in details}
+        states, doubtful = [], []
+        for detail in details:
+            array = self._arrays.get(detail["jobId"])
+            if array is None:
+                states.append(interpret_job(detail))
+                continue
+            succeeded, doubted = self._list_ended(detail, array)
+            states += succeeded
+            doubtful += doubted
+        if doubtful:
+            # What is missing here is asked for again: the parent goes on telling of it.
+            states += map(interpret_job, self.teller.describe_jobs(doubtful))
+        return states, missing
+
+    def _list_ended(
+        self, detail: Mapping[str, Any], array: WatchedArray
+    ) -> tuple[list[JobState], list[str]]:
+        """Return the children of an array that have succeeded, and those to be described."""
+        parent = detail["jobId"]
+        summary = detail.get("arrayProperties", {}).get("statusSummary", {})
+        counts = {status: summary.get(status, 0) for status in sorted(TERMINAL)}
+        if sum(counts.values()) <= array.ended and detail["status"] not in TERMINAL:
+            return [], []
+        pages = sum(math.ceil(count / LIST_JOBS_PAGE) for count in counts.values())
+        if math.ceil(len(array.waiting) / DESCRIBE_JOBS_IDS) <= pages:
+            return [], _make_ids(parent, array.waiting)
+        ids = {
+            status: {child["jobId"] for child in self.teller.list_children(parent, status)}
+            for status, count in counts.items()
+            if count
+        }
+        ours = set(_make_ids(parent, array.waiting))
+        succeeded = ids.get("SUCCEEDED", set()) & ours
+        states = [JobState(job_id, "SUCCEEDED", "", ()) for job_id in sorted(succeeded)]
+        return states, sorted(ids.get("FAILED", set()) & ours)
+
+    def _drop(self, job_id: str) -> None:
+        parent, index = split_child_id(job_id)
+        if index is None:
+            self._singles.discard(job_id)
+            return
+        array = self._arrays.get(parent)
+        if array is None or index not in array.waiting:
+            return
+        array.waiting.remove(index)
+        array.ended += 1
+        if not array.waiting:
+            del self._arrays[parent]
 
     def _note_misses(self, missing: set[str], now: float) -> tuple[str, ...]:
+        """Return the ids that have been unknown for too long; they are not watched any more."""
         self._misses = {
             job_id: self._misses.get(job_id, Misses(since=now)) for job_id in sorted(missing)
         }
-        for misses in self._misses.values():
+        lost: list[str] = []
+        for job_id, misses in self._misses.items():
             misses.count += 1
-        self._statuses |= dict.fromkeys(missing, "")
-        return tuple(
-            job_id
-            for job_id, misses in self._misses.items()
-            if misses.count >= MAX_MISSES and now - misses.since >= MIN_MISSING_SECONDS
-        )
+            if misses.count >= MAX_MISSES and now - misses.since >= MIN_MISSING_SECONDS:
+                array = self._arrays.get(job_id)
+                lost += _make_ids(job_id, array.waiting) if array else [job_id]
+        for job_id in lost:
+            self._drop(job_id)
+        return tuple(lost)
+
+
+def _make_ids(parent: str, indices: Iterable[int]) -> list[str]:
+    return [make_child_id(parent, index) for index in sorted(indices)]

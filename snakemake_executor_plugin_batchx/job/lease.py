@@ -30,11 +30,25 @@ class LeaseLostError(BatchxError):
 
 def take_lease(store: LeaseStore, key: str, job_id: str) -> None:
     """Take the lease for a Batch job. Raises LeaseLostError where another job has it."""
-    if store.create_bytes(key, json.dumps({"job_id": job_id}).encode()):
-        return
-    holder = json.loads(store.read_bytes(key))["job_id"]
+    holder = claim_lease(store, key, job_id)
     if holder != job_id:
         raise LeaseLostError(
             f"Batch job {holder} already does this work: {job_id} is a second submission of it and "
             "stops here."
         )
+
+
+def claim_lease(store: LeaseStore, key: str, claimant: str) -> str:
+    """Take a lease if it is free; return who has it now.
+
+    A head claims the lease of a job that may or may not have been submitted: from then on that
+    job, if there is one, will stop before it does anything.
+    """
+    if store.create_bytes(key, json.dumps({"job_id": claimant}).encode()):
+        return claimant
+    return read_holder(store, key)
+
+
+def read_holder(store: LeaseStore, key: str) -> str:
+    """Return the id of the Batch job that has a lease; raises StorageError where none has."""
+    return str(json.loads(store.read_bytes(key))["job_id"])

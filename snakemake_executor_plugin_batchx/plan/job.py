@@ -1,6 +1,6 @@
 """A Snakemake job as plain values: what describing yields and planning reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.spec import (
@@ -9,6 +9,8 @@ from snakemake_executor_plugin_batchx.spec import (
     StepEnvironment,
     StorageFile,
 )
+
+KEEP_INCOMPLETE = "--keep-incomplete"
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,21 @@ class JobDescription:
     environments: tuple[StepEnvironment, ...] = ()
     storage_files: tuple[StorageFile, ...] = ()
     storage_dir: str = "."
+
+    @property
+    def is_keeping_incomplete(self) -> bool:
+        """Whether outputs of a failed job are wanted."""
+        return KEEP_INCOMPLETE in self.argv
+
+    def drop_details(self) -> "JobDescription":
+        """Return what is still needed of a job that has been submitted: thousands wait at once."""
+        return replace(
+            self,
+            argv=(KEEP_INCOMPLETE,) if self.is_keeping_incomplete else (),
+            resources={},
+            inputs=(),
+            steps=(),
+            checkpoints=(),
+            environments=(),
+            storage_files=(),
+        )

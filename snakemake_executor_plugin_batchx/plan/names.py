@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from snakemake_executor_plugin_batchx.spec import Entry
+from snakemake_executor_plugin_batchx.spec import ExpectedStep, JobSpec, encode
+
+ATTEMPT = "--attempt"
 
 MAX_NAME_CHARACTERS = 128
 FINGERPRINT_CHARACTERS = 12
@@ -38,35 +40,61 @@ def hash_content(value: Any) -> str:
 
 def make_fingerprint(
     *,
-    argv: Sequence[str],
+    spec: JobSpec,
     sources: Sequence[str],
-    inputs: Sequence[Entry],
-    image: str,
     resources: Mapping[str, Any],
     work_dir: str,
 ) -> str:
     """Return a SHA-256 (hex) of all that decides a job's result, whatever the order of inputs.
 
-    `sources` are the hashes of what the workflow itself is.
+    `sources` are the hashes of what the workflow itself is. Of inputs the content counts, not the
+    time; where the job reads objects itself, their names do.
     """
     content = sorted(
-        (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in inputs
+        (e.path, e.kind, (e.blob.sha256 if e.blob else e.target) or "") for e in spec.inputs
     )
+    steps = [{**encode(step), "input": sorted(step.input)} for step in spec.steps]
     return hash_content(
         {
-            "argv": list(argv),
+            "argv": _drop_attempt(spec.argv),
             "sources": list(sources),
             "inputs": content,
-            "image": image,
+            "products": encode(spec.products),
+            "steps": steps,
+            "checkpoints": sorted(spec.checkpoints),
+            "environments": encode(spec.environments),
+            "storage_files": sorted(file.query for file in spec.storage_files),
+            "image": spec.image,
             "resources": dict(resources),
             "work_dir": work_dir,
         }
     )
 
 
+def _drop_attempt(argv: Sequence[str]) -> list[str]:
+    """Leave out which try this is: what depends on it shows in resources and values."""
+    kept = list(argv)
+    if ATTEMPT in kept:
+        at = kept.index(ATTEMPT)
+        del kept[at : at + 2]
+    return kept
+
+
+def make_work_key(steps: Sequence[ExpectedStep], work_dir: str) -> str:
+    """Return a SHA-256 (hex) of what a job is to make, whatever it makes it from."""
+    made = [[step.rule, step.wildcards, sorted(step.output)] for step in steps]
+    return hash_content({"made": made, "work_dir": work_dir})
+
+
 def make_job_name(rule: str, fingerprint: str, attempt: int) -> str:
     """Return `bx-<rule>-<fingerprint12>-<try>`: the same job has the same name in the next run."""
     return f"bx-{make_slug(rule)}-{fingerprint[:FINGERPRINT_CHARACTERS]}-{attempt}"
+
+
+def make_array_name(rule: str, fingerprints: Sequence[str]) -> str:
+    """Return `bx-<rule>-<hash12>-x<size>`: arrays of the same jobs have the same name."""
+    content = hash_content(list(fingerprints))[:FINGERPRINT_CHARACTERS]
+    return f"bx-{make_slug(rule)}-{content}-x{len(fingerprints)}"
 
 
 def make_definition_name(rule: str, content_hash: str) -> str:

@@ -25,8 +25,9 @@ def plan_submission(
     command: list[str],
     resources: BatchResources,
     tags: dict[str, str],
+    size: int = 1,
 ) -> dict[str, Any]:
-    """Return the SubmitJob request for a single job.
+    """Return the SubmitJob request for a single job, or for an array job of `size` children.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
     """
@@ -43,4 +44,6 @@ def plan_submission(
     }
     if resources.timeout_seconds is not None:
         request["timeout"] = {"attemptDurationSeconds": resources.timeout_seconds}
+    if size > 1:
+        request["arrayProperties"] = {"size": size}
     return request

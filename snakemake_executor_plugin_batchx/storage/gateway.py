@@ -199,19 +199,22 @@ class S3Gateway:
         )
 
     def has_object(self, key: str) -> bool:
-        """Tell whether there is an object of this key.
+        """Tell whether there is an object of this key."""
+        return self.find_modified(key) is not None
 
-        Who may not list the bucket is told 403 for what is not there: that counts as no.
+    def find_modified(self, key: str, bucket: str | None = None) -> float | None:
+        """Return when an object was written, seconds since 1970; None where there is none.
+
+        Who may not list the bucket is told 403 for what is not there: that counts as none.
         """
+        place = {"Bucket": bucket or self.bucket, "Key": key}
         try:
-            self._call(
-                "s3:GetObject", key, lambda: self._client.head_object(Bucket=self.bucket, Key=key)
-            )
+            answer = self._call("s3:GetObject", key, lambda: self._client.head_object(**place))
         except StorageError as error:
             if error.code in NOT_THERE:
-                return False
+                return None
             raise
-        return True
+        return float(answer["LastModified"].timestamp())
 
     def delete_objects(self, keys: Sequence[str]) -> None:
         """Delete objects; those that are not there do not matter."""

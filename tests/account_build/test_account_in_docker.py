@@ -1,5 +1,6 @@
 """A head that cannot build has the runtime built by a job, in a real container, and uses it."""
 
+import random
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from tools import need_docker, need_program
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
 from snakemake_executor_plugin_batchx.account_build.recipe import plan_recipe
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -52,7 +54,10 @@ class Head:
         self._logs = session.client("logs", endpoint_url=aws.endpoint_url)
         self.budget = CallBudget(time.monotonic, time.sleep)
         self.said: list[str] = []
-        gateway = BatchGateway(batch, self.budget)
+        retrier = Retrier(
+            self.budget, time.monotonic, time.sleep, random.random, is_stopped=lambda: False
+        )
+        gateway = BatchGateway(batch, retrier)
         self.build = AccountBuild(
             batch=gateway,
             definitions=Definitions(gateway, DefinitionSettings(job_role=aws.job_role_arn)),

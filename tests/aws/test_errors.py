@@ -1,9 +1,10 @@
 """AWS errors as sentences."""
 
 import botocore.exceptions
+import botocore.parsers
 import pytest
 
-from snakemake_executor_plugin_batchx.aws.errors import explain_error
+from snakemake_executor_plugin_batchx.aws.errors import UnansweredError, explain_error
 
 
 def make_error(code: str, message: str, status: int = 400) -> botocore.exceptions.ClientError:
@@ -63,3 +64,30 @@ def test_missing_credentials_say_how_to_get_some() -> None:
     told = explain_error(botocore.exceptions.NoCredentialsError(), "batch:DescribeJobs")
     assert "--batchx-profile" in str(told)
     assert not told.is_transient
+
+
+@pytest.mark.parametrize(
+    ("error", "is_unanswered", "is_throttled"),
+    [
+        (make_error("ServerException", "busy", 500), True, False),
+        (make_error("504", "Gateway Timeout", 504), True, False),
+        (make_error("RequestTimeout", "slow", 400), True, False),
+        (botocore.exceptions.ReadTimeoutError(endpoint_url="https://batch"), True, False),
+        (botocore.exceptions.ConnectionClosedError(endpoint_url="https://batch"), True, False),
+        (botocore.parsers.ResponseParserError("<html>"), True, False),
+        (botocore.exceptions.EndpointConnectionError(endpoint_url="https://b"), False, False),
+        (botocore.exceptions.ConnectTimeoutError(endpoint_url="https://b"), False, False),
+        (make_error("TooManyRequestsException", "Too Many Requests", 429), False, True),
+        (make_error("ThrottlingException", "Rate exceeded", 400), False, True),
+        (make_error("Throttling", "Rate exceeded", 503), False, True),
+        (make_error("ClientException", "no such queue", 400), False, False),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Exception) else "",
+)
+def test_who_knows_whether_aws_did_it(
+    error: Exception, *, is_unanswered: bool, is_throttled: bool
+) -> None:
+    told = explain_error(error, "batch:SubmitJob")
+    assert isinstance(told, UnansweredError) is is_unanswered
+    assert told.is_throttled is is_throttled
+    assert told.is_transient is ("no such queue" not in str(error))

@@ -1,0 +1,235 @@
+"""From a job that was handed over to a Batch job that does its work.
+
+That is one that an earlier run left, where there is one; else a new one, alone or in an array.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, decide_adoption
+from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
+from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
+from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
+from snakemake_executor_plugin_batchx.job.lease import claim_lease
+from snakemake_executor_plugin_batchx.ports import Ports, RunContext
+from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
+from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
+from snakemake_executor_plugin_batchx.working import Workers
+
+OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
+
+
+class Launcher:
+    """Prepares jobs and submits them together where they can be. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        ports: Ports,
+        inflight: InFlight,
+        specs: KeptSpecs,
+        workers: Workers,
+    ) -> None:
+        self._context = context
+        self._ports = ports
+        self._inflight = inflight
+        self._specs = specs
+        self._workers = workers
+        self._preparer = Preparer(context, ports)
+        self._arrayer: Arrayer[ReadyJob] = Arrayer(
+            ports.clock,
+            quiet_seconds=context.pace.quiet_seconds,
+            hold_seconds=context.pace.hold_seconds,
+        )
+        self._reason = ""
+        self._obsolete: list[str] = []
+        self._unanswered: list[TrackedJob] = []
+        self.submitted_count = 0
+
+    @contextmanager
+    def hold(self, seconds_to_next: float) -> Iterator[None]:
+        """Hold back jobs while more are handed over, and so many seconds longer."""
+        self._arrayer.expect()
+        try:
+            yield
+        finally:
+            if seconds_to_next:
+                self._arrayer.expect_for(seconds_to_next)
+            self._arrayer.settle()
+            self.submit_ready()
+
+    def begin(self, job: TrackedJob) -> None:
+        """Begin to prepare a job."""
+        self._arrayer.expect()
+        self._workers.start_job_step([job], self._prepare, job)
+
+    def begin_anew(self, job: TrackedJob) -> None:
+        """Begin again with a job whose adopted Batch job brought nothing."""
+        self._specs.release(job)
+        self._inflight.forget_batch_id(job)
+        self.begin(job)
+
+    def submit_ready(self) -> None:
+        """Begin to submit what need not wait for others any longer."""
+        for group in self._arrayer.take_ready():
+            self._begin_submitting(group)
+
+    def stop(self, reason: str) -> None:
+        """Submit nothing from now on; what is under way ends for this reason."""
+        self._reason = self._reason or reason
+        self._arrayer.clear()
+
+    def end_on_batch(self, job_ids: Sequence[str]) -> None:
+        """Terminate Batch jobs, and tell the user of those that could not be."""
+        problems = self._ports.gateway.terminate_jobs(job_ids, self._reason)
+        for problem in problems:
+            self._ports.log.warning(f"batchx: {problem}")
+        if problems:
+            self._ports.log.warning(
+                "batchx: what goes on there can be ended later: "
+                f"batchx jobs sweep {self._context.run_id}"
+            )
+
+    def settle_doubts(self) -> None:
+        """End the jobs that submissions without an answer may have made.
+
+        Of those that ListJobs does not show yet, this head takes the lease: they will do no work.
+        Raises BatchxError where AWS cannot be asked.
+        """
+        submitter = self._ports.submitter
+        doubts = submitter.list_doubts()
+        ids = [job_id for doubt in doubts for job_id in submitter.find_accepted(doubt, "cancel")]
+        urls = {doubt.spec_url for doubt in doubts}
+        claimant = HEAD_CLAIM + self._context.run_id
+        for job in self._unanswered:
+            if self._context.root.make_url(job.spec_key) in urls:
+                holder = claim_lease(self._ports.store, job.lease_key, claimant)
+                ids += [holder] if holder != claimant else []
+        if ids:
+            self.end_on_batch(list(dict.fromkeys(ids)))
+
+    def _prepare(self, job: TrackedJob) -> None:
+        try:
+            if not self._inflight.is_cancelled:
+                ready = self._preparer.prepare(job)
+                if not self._adopt(job):
+                    self._queue(ready)
+        finally:
+            self._arrayer.settle()
+        self.submit_ready()
+
+    def _adopt(self, job: TrackedJob) -> bool:
+        """Take up the Batch job that an earlier run left of the same work; tell whether one is."""
+        ports, left = self._ports, self._ports.left.take(job.work)
+        if left is None:
+            return False
+        files = job.description.storage_files
+        found = decide_adoption(ports.store, left, job.fingerprint, files, self._context.run_id)
+        if found.adopted_id is None:
+            self._obsolete += [found.obsolete_id] if found.obsolete_id else []
+            return False
+        job.is_adopted = True
+        job.prefix, job.name, job.spec_key = left.prefix, left.name, left.spec_key
+        self._specs.note(left.spec_key, [job])
+        ports.journal.write(
+            "adopted",
+            name=job.name,
+            spec_key=job.spec_key,
+            batch_job_id=found.adopted_id,
+            jobs=[make_journal_item(job)],
+        )
+        ports.log.info(
+            f"batchx: {job.description.label} was submitted by an earlier run as Batch job "
+            f"{found.adopted_id} ({job.name}), which is taken up."
+        )
+        if not self._inflight.note_batch_id(job, found.adopted_id):
+            self.end_on_batch([found.adopted_id])
+        return True
+
+    def _queue(self, ready: ReadyJob) -> None:
+        if ready.is_single:
+            self._begin_submitting([ready])
+        else:
+            self._arrayer.add(ready.array_key, ready)
+
+    def _begin_submitting(self, group: list[ReadyJob]) -> None:
+        jobs = [ready.job for ready in group]
+        self._workers.start_submission(jobs, self._submit, group)
+
+    def _submit(self, group: list[ReadyJob]) -> None:
+        if self._inflight.is_cancelled:
+            return
+        self._end_obsolete()
+        ports, jobs = self._ports, [ready.job for ready in group]
+        planned = self._preparer.plan_group(group)
+        self._specs.note(planned.spec_key, jobs)
+        ports.store.write_bytes(planned.spec_key, planned.packet)
+        self._write_intent(planned, jobs)
+        job_id = ports.submitter.submit(planned.request)
+        if job_id is None:
+            self._unanswered += jobs
+            return
+        ports.journal.write("submitted", spec_key=planned.spec_key, batch_job_id=job_id)
+        self.submitted_count += len(jobs)
+        if not self._note_ids(jobs, job_id):
+            self.end_on_batch([job_id])
+            return
+        self._tell_submitted(group, job_id)
+
+    def _end_obsolete(self) -> None:
+        """End jobs of earlier runs whose work is done anew, before the new ones are submitted."""
+        obsolete, self._obsolete = self._obsolete, []
+        if obsolete:
+            self._ports.log.info(
+                f"batchx: ending {len(obsolete)} Batch jobs that an earlier run left: what they "
+                "are made from has changed."
+            )
+            for problem in self._ports.gateway.terminate_jobs(obsolete, OBSOLETE):
+                self._ports.log.warning(f"batchx: {problem}")
+
+    def _write_intent(self, planned: ReadyGroup, jobs: list[TrackedJob]) -> None:
+        self._ports.journal.write(
+            "intent",
+            is_intent=True,
+            name=planned.request["jobName"],
+            queue=planned.request["jobQueue"],
+            definition=planned.request["jobDefinition"],
+            spec_key=planned.spec_key,
+            jobs=[make_journal_item(job) for job in jobs],
+        )
+
+    def _note_ids(self, jobs: list[TrackedJob], job_id: str) -> bool:
+        """Note the Batch ids of jobs that went together; False where the run was cancelled."""
+        if len(jobs) == 1:
+            return self._inflight.note_batch_id(jobs[0], job_id)
+        noted = [
+            self._inflight.note_batch_id(job, make_child_id(job_id, index))
+            for index, job in enumerate(jobs)
+        ]
+        return all(noted)
+
+    def _tell_submitted(self, group: list[ReadyJob], job_id: str) -> None:
+        first = group[0]
+        what = f"{first.job.description.label} is Batch job"
+        if len(group) > 1:
+            what = f"{len(group)} jobs of {first.rule} are array job"
+        self._ports.log.info(
+            f"batchx: {what} {job_id} ({first.job.name}): {first.resources}, "
+            f"image {first.job.image}"
+        )
+        for ready in group:
+            ready.job.description = ready.job.description.drop_details()
+
+
+def make_journal_item(job: TrackedJob) -> dict[str, Any]:
+    """Return what the journal keeps of a job that is submitted or taken up."""
+    description = job.description
+    return {
+        "submission": job.submission,
+        "rules": description.rules,
+        "attempt": description.attempt,
+        "fingerprint": job.fingerprint,
+        "work": job.work,
+        "prefix": job.prefix,
+    }

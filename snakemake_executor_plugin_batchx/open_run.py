@@ -1,0 +1,77 @@
+"""A run that is open: what closes it, and what it took."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.conductor import Conductor
+from snakemake_executor_plugin_batchx.job.places import Places
+from snakemake_executor_plugin_batchx.ports import Ports
+from snakemake_executor_plugin_batchx.recovery import EarlierRuns
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run took: the journal's last line, and the last thing said."""
+
+    jobs: int
+    definitions: int
+    api_calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"jobs submitted: {self.jobs}, job definitions registered: {self.definitions}, "
+            f"Batch API calls: {self.api_calls}, time: {self.seconds:.0f} s"
+        )
+
+
+@dataclass
+class OpenRun:
+    """A conductor and all that has to be closed after it.
+
+    `places` are those of this machine that params may name (job/places.py), `images_stopped` ends
+    copies of images, `earlier` is what runs left whose heads are gone.
+    """
+
+    conductor: Conductor
+    ports: Ports
+    stack: ExitStack
+    budget: CallBudget
+    started: float
+    places: Places
+    images_stopped: threading.Event
+    earlier: EarlierRuns
+    is_closed: bool = False
+
+    def close(self) -> None:
+        """End what is left of the run and say what it took. Once is enough."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.images_stopped.set()
+        ports = self.ports
+        with self.stack:
+            self.conductor.close()
+            self._close_earlier_runs()
+            summary = Summary(
+                jobs=self.conductor.submitted_count,
+                definitions=ports.definitions.registered_count,
+                api_calls=sum(self.budget.get_counts().values()),
+                seconds=round(time.monotonic() - self.started, 1),
+            )
+            ports.journal.write("end", **asdict(summary))
+        ports.log.info(f"batchx: {summary}")
+
+    def _close_earlier_runs(self) -> None:
+        """Close the journals of earlier runs of which nothing is left; tell of what is."""
+        if not self.earlier.left:
+            self.earlier.close(self.ports.journal.path.stem, time.time)
+            return
+        runs = " ".join(path.stem for path in self.earlier.journals)
+        self.ports.log.info(
+            f"batchx: {len(self.earlier.left)} jobs of earlier runs were not needed by this one. "
+            f"To end those that have not ended: batchx jobs sweep {runs}"
+        )

@@ -1,0 +1,64 @@
+"""Specs that hold secrets, kept for as long as a job needs them."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from snakemake_executor_plugin_batchx.inflight import TrackedJob
+
+
+class Deleter(Protocol):
+    """What is needed of the S3 gateway."""
+
+    def delete_objects(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that are not there do not matter."""
+
+
+class KeptSpecs:
+    """Which jobs need which spec object; with none left, a spec with the values of `envvars:` goes.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(self, store: Deleter, *, has_secrets: bool) -> None:
+        self._store = store
+        self._has_secrets = has_secrets
+        self._lock = threading.Lock()
+        self._users: dict[str, set[str]] = {}
+        self._unneeded: list[str] = []
+
+    @property
+    def has_unneeded(self) -> bool:
+        """Whether there is something to delete."""
+        return bool(self._unneeded)
+
+    def note(self, spec_key: str, jobs: Iterable[TrackedJob]) -> None:
+        """Note that jobs need a spec."""
+        if self._has_secrets:
+            with self._lock:
+                users = self._users.setdefault(spec_key, set())
+                users.update(job.submission for job in jobs)
+
+    def release(self, job: TrackedJob) -> None:
+        """Note that a job does not need its spec any more."""
+        with self._lock:
+            users = self._users.get(job.spec_key)
+            if users is None:
+                return
+            users.discard(job.submission)
+            if not users:
+                del self._users[job.spec_key]
+                self._unneeded.append(job.spec_key)
+
+    def release_all(self) -> None:
+        """Note that no job needs its spec any more."""
+        with self._lock:
+            self._unneeded += self._users
+            self._users = {}
+
+    def delete_unneeded(self) -> None:
+        """Delete what no job needs, many in one request; raises StorageError where S3 refuses."""
+        with self._lock:
+            keys, self._unneeded = self._unneeded, []
+        if keys:
+            self._store.delete_objects(keys)
