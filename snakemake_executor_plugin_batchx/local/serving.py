@@ -106,6 +106,7 @@ def serve_embedded_aws(
     runner: str = PROCESS,
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
+    open_runner: Callable[[RunnerPlan, RunnerEvents, LogSink], Runner] = open_runner,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
 
@@ -116,6 +117,7 @@ def serve_embedded_aws(
         runner: what runs jobs, ``process`` or ``docker``.
         runtime: what the Docker runner mounts at /batchx; None where images hold it.
         registry: what ECR hands tokens out for; None without one.
+        open_runner: opens what `runner` names.
     """
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
