@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 DEMO ?= demo-run
 PYTEST_FLAGS ?= -n 2
 ROUNDS ?= 3
+TRIALS ?= 50
 
-.PHONY: help demo test lint format clean bench-start bench-s3 bench-images bench-head
+.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
 	@echo "make test         lint, type checks and the whole test suite"
+	@echo "make test-faults  kill and interrupt the head among faults of all kinds (SEED=n TRIALS=n)"
 	@echo "make lint         lint and type checks only"
 	@echo "make bench-start  time what batchx adds to a job, against plain Snakemake"
 	@echo "make bench-s3     time a job in S3 mode, against Snakemake's own s3 storage plugin"
@@ -36,6 +38,9 @@ lint: $(VENV)/.installed-test
 # As in an activated environment: notebooks of the workflows run by tests need papermill.
 test: lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-faults: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m faults --trials $(TRIALS) $(if $(SEED),--seed $(SEED))
 
 bench-start: $(VENV)/.installed-local
 	$(BIN)/python benchmarks/job_start.py

@@ -38,6 +38,9 @@ from snakemake_executor_plugin_batchx.local.retry import is_retried
 CONTAINER_EXITED = "Essential container in task exited"
 NOT_STARTED = "Task failed to start"
 TIMED_OUT = "Job attempt duration exceeded timeout"
+HOST_LOST = "Host EC2 (instance {instance_id}) terminated."
+"""The shape that ``Host EC2*``, AWS's own example of a retry rule, expects:
+https://aws.amazon.com/blogs/compute/introducing-retry-strategies-for-aws-batch/"""
 TOO_MANY_TAGS = "The total number of combined tags from the job and job definition is over 50"
 
 
@@ -107,14 +110,30 @@ class Attempts:
         Raises:
             ServerError: the attempt is not STARTING or RUNNING.
         """
+        _, attempt = self._find(attempt_id)
+        status_reason = NOT_STARTED if attempt.started_at is None else CONTAINER_EXITED
+        self._end_attempt(attempt_id, results, TIMED_OUT if attempt.is_timed_out else status_reason)
+
+    def report_host_lost(self, attempt_id: str, instance_id: str) -> None:
+        """The attempt's host is gone, and all that ran there: no container has an exit code.
+
+        Raises:
+            ServerError: the attempt is not STARTING or RUNNING.
+        """
+        job, attempt = self._find(attempt_id)
+        attempt.is_timed_out = False
+        results = [ContainerResult(each["name"], None) for each in job.task["containers"]]
+        self._end_attempt(attempt_id, results, HOST_LOST.format(instance_id=instance_id))
+
+    def _end_attempt(
+        self, attempt_id: str, results: Sequence[ContainerResult], status_reason: str
+    ) -> None:
         job, attempt = self._find(attempt_id)
         self.placement.release(attempt)
         ended = results[0]
         attempt.results = tuple(results)
         attempt.stopped_at = int(self.read_now() * 1000)
-        attempt.status_reason = NOT_STARTED if attempt.started_at is None else CONTAINER_EXITED
-        if attempt.is_timed_out:
-            attempt.status_reason = TIMED_OUT
+        attempt.status_reason = status_reason
         if job.is_terminated:
             self.lifecycle.end(job, JobState.FAILED, job.end_reason)
         elif attempt.is_timed_out:

@@ -1,7 +1,8 @@
 """The embedded AWS Batch: one object, no threads, no I/O, the clock injected.
 
-Callers see the API (``handle``); a runner's driver sees ``advance``, ``report_started`` and
-``report_exited``. Whoever uses it from several threads holds one lock around it.
+Callers see the API (``handle``); a runner's driver sees ``advance``, ``report_started``,
+``report_exited`` and ``report_host_lost``. Whoever uses it from several threads holds one lock
+around it.
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ class Batch:
     def report_exited(self, attempt_id: str, results: Sequence[ContainerResult]) -> None:
         """The runner saw an attempt's end. See Attempts.report_exited."""
         self.attempts.report_exited(attempt_id, results)
+
+    def report_host_lost(self, attempt_id: str, instance_id: str) -> None:
+        """The runner lost an attempt's host. See Attempts.report_host_lost."""
+        self.attempts.report_host_lost(attempt_id, instance_id)
 
     def _list_calls(
         self, jobs: JobCalls, tags: Tags

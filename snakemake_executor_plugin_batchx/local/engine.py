@@ -59,6 +59,12 @@ class Engine:
             self._batch.report_exited(attempt_id, results)
             self._wake()
 
+    def report_host_lost(self, attempt_id: str, instance_id: str) -> None:
+        """See RunnerEvents."""
+        with self._condition:
+            self._batch.report_host_lost(attempt_id, instance_id)
+            self._wake()
+
     def close(self) -> None:
         """Stops driving, then closes the runner: its jobs are killed."""
         with self._condition:

@@ -39,6 +39,12 @@ class RunnerEvents(Protocol):
         Also without ``report_started`` before it, where a container could not start.
         """
 
+    def report_host_lost(self, attempt_id: str, instance_id: str) -> None:
+        """The host of the attempt is gone (a spot interruption), and with it all that ran there.
+
+        For runners whose hosts may go; this machine stays.
+        """
+
 
 class Runner(Protocol):
     """Runs attempts. ``start``, ``stop`` and ``kill`` return at once and come from one thread."""

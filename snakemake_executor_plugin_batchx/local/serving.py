@@ -106,7 +106,7 @@ def serve_embedded_aws(
     runner: str = PROCESS,
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
-    open_runner: Callable[[RunnerPlan, RunnerEvents, LogSink], Runner] = open_runner,
+    make_runner: Callable[[RunnerPlan, RunnerEvents, LogSink], Runner] = open_runner,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
 
@@ -117,7 +117,7 @@ def serve_embedded_aws(
         runner: what runs jobs, ``process`` or ``docker``.
         runtime: what the Docker runner mounts at /batchx; None where images hold it.
         registry: what ECR hands tokens out for; None without one.
-        open_runner: opens what `runner` names.
+        make_runner: makes what the plan names, or something around it.
     """
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
@@ -129,7 +129,7 @@ def serve_embedded_aws(
         batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
         ecr = EmbeddedEcr(identity, registry)
         plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, grace_seconds)
-        engine = Engine(batch, lambda events: open_runner(plan, events, logs))
+        engine = Engine(batch, lambda events: make_runner(plan, events, logs))
         undo.callback(engine.close)
         credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         application = EmbeddedAwsApplication(engine, identity.region, credentials, ecr)

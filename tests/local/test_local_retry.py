@@ -67,6 +67,27 @@ def test_a_retried_job_is_runnable_again_and_keeps_its_attempts(world: World) ->
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 7]
 
 
+def test_an_attempt_whose_host_is_lost_has_no_exit_code(world: World) -> None:
+    job_id = world.submit(retryStrategy={"attempts": 2, "evaluateOnExit": [RETRY_SPOT, EXIT_REST]})
+    for _ in range(2):
+        world.batch.report_host_lost(world.begin(job_id), "i-0123456789abcdef0")
+        world.advance()
+    job = world.describe(job_id)
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Host EC2 (instance i-0123456789abcdef0) terminated."
+    assert [each["statusReason"] for each in job["attempts"]] == [job["statusReason"]] * 2
+    assert all("exitCode" not in each["container"] for each in job["attempts"])
+
+
+def test_a_terminated_job_whose_host_is_lost_keeps_its_reason(world: World) -> None:
+    job_id = world.submit(retryStrategy={"attempts": 2, "evaluateOnExit": [RETRY_SPOT]})
+    attempt_id = world.begin(job_id)
+    world.call("TerminateJob", jobId=job_id, reason="enough")
+    world.batch.report_host_lost(attempt_id, "i-0123456789abcdef0")
+    world.advance()
+    assert world.describe(job_id)["statusReason"] == "enough"
+
+
 def test_an_exit_code_of_zero_is_not_evaluated(world: World) -> None:
     rules = [{"onExitCode": "0", "action": "RETRY"}]
     job_id = world.submit(retryStrategy={"attempts": 2, "evaluateOnExit": rules})
