@@ -16,6 +16,7 @@ from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_set
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.inflight import Outcome
     from snakemake_executor_plugin_batchx.open_run import OpenRun
+    from snakemake_executor_plugin_batchx.workflow.describe import JobDescriber
     from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 common_settings = CommonSettings(
@@ -48,6 +49,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     """
 
     _open_run: "OpenRun | None" = None
+    _describer: "JobDescriber | None" = None
     _parsed: "ParseRecord"
     executor_settings: ExecutorSettings | None
 
@@ -91,9 +93,10 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
     def _hand_over(self, job: Any, run: "OpenRun") -> None:
         from snakemake_executor_plugin_batchx.workflow.describe import (  # noqa: PLC0415
-            describe_job,
+            JobDescriber,
         )
 
+        self._describer = self._describer or JobDescriber(self, run.places)
         self.run_job_pre(job)
         info = SubmittedJobInfo(job)
         self._duties.refuse_protected(job)
@@ -103,7 +106,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             return
         self._duties.back_up(job)
         try:
-            description = describe_job(job, self, run.places)
+            description = self._describer.describe(job)
         except BatchxError as error:
             self._report_failure(info, str(error))
             return

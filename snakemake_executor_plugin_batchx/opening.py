@@ -78,9 +78,9 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
 
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
+    started = time.monotonic()
     settings, workflow, log = executor.executor_settings, executor.workflow, executor.logger
     _refuse_foreign_storage(settings, workflow.storage_settings)
-    started = time.monotonic()
     run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
         session = open_session(settings, stack, choose_runtime(log.info))
@@ -88,9 +88,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         store = S3Gateway(session.s3_client, root.bucket)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        note = {"run_id": run_id, "batchx": __version__}
-        root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
-        _refuse_problems([*queue.problems, *root_problems])
+        _refuse_problems([*queue.problems, *_probe_root(store, root, run_id)])
         tags = {**parse_tags(settings.tags), "batchx:run": run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, store, root, tags)
         context = RunContext(
@@ -105,11 +103,9 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             has_arrays=settings.array != "off",
             pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
         )
-        site = Site(context.job_queue, root.make_url(root.prefix), batch.endpoint_url)
-        earlier = find_earlier_runs(STATE_DIR, site)
-        _tell_left(earlier, log)
-        definition_settings = _make_definition_settings(settings, session, delivery.volume)
-        definitions = Definitions(batch.gateway, definition_settings)
+        wanted = _make_definition_settings(settings, session, delivery.volume)
+        definitions = Definitions(batch.gateway, wanted)
+        earlier = _find_earlier_runs(context, batch, log)
         ports = _open_ports(executor, context, store, batch, definitions, delivery, earlier, stack)
         kept = stack.pop_all()
     return OpenRun(
@@ -118,12 +114,21 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     )
 
 
-def _tell_left(earlier: EarlierRuns, log: Log) -> None:
+def _probe_root(store: S3Gateway, root: S3Root, run_id: str) -> list[str]:
+    note = {"run_id": run_id, "batchx": __version__}
+    return list_root_problems(store, root.get_probe_key(run_id), note)
+
+
+def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> EarlierRuns:
+    root = context.root
+    site = Site(context.job_queue, root.make_url(root.prefix), batch.endpoint_url)
+    earlier = find_earlier_runs(STATE_DIR, site)
     if earlier.left:
         log.info(
             f"batchx: {len(earlier.left)} jobs of runs that did not end properly may be there "
             "still: those that this run needs are taken up."
         )
+    return earlier
 
 
 def _open_batch(session: AwsSession, log: Log) -> BatchAccess:

@@ -18,6 +18,7 @@ class MemoryStore:
 
     def __init__(self, damage: Callable[[bytes], bytes] = lambda data: data) -> None:
         self.objects: dict[str, bytes] = {}
+        self.times: dict[str, float] = {}
         self.calls: Counter[str] = Counter()
         self._damage = damage
         self._lock = threading.Lock()
@@ -57,6 +58,11 @@ class MemoryStore:
         with self._lock:
             self.calls["has_object"] += 1
             return key in self.objects
+
+    def find_modified(self, key: str, bucket: str | None = None) -> float | None:
+        with self._lock:
+            self.calls["find_modified"] += 1
+            return self.times.get(f"{bucket}/{key}" if bucket else key)
 
     def _get(self, call: str, key: str) -> bytes:
         with self._lock:

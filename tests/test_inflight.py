@@ -24,43 +24,64 @@ def add_job(inflight: InFlight, submission: str, batch_job_id: str | None = None
     job = TrackedJob(submission, DESCRIPTION)
     inflight.add(job)
     if batch_job_id:
-        assert inflight.note_submitted(job, batch_job_id)
+        assert inflight.note_batch_id(job, batch_job_id)
     return job
 
 
 def test_a_job_is_watched_from_its_submission_to_its_collection() -> None:
     inflight = InFlight()
     job = add_job(inflight, "1")
-    assert inflight.list_watched() == {}
-    assert inflight.note_submitted(job, "batch-1")
-    assert inflight.list_watched() == {"batch-1": job}
+    assert inflight.take_unwatched() == []
+    assert inflight.note_batch_id(job, "batch-1")
+    assert inflight.take_unwatched() == ["batch-1"]
+    assert inflight.take_unwatched() == []
+    assert inflight.find("batch-1") is job
     assert inflight.claim_collecting(job)
-    assert inflight.list_watched() == {}
+    assert not inflight.claim_collecting(job)
 
 
 @pytest.mark.parametrize("message", [None, "it failed"])
 def test_an_outcome_is_taken_once_and_the_job_let_go(message: str | None) -> None:
     inflight = InFlight()
     job = add_job(inflight, "1", "batch-1")
-    assert inflight.take_outcome("1") is None
-    inflight.conclude(job, message)
-    assert inflight.take_outcome("1") == Outcome(message, "batch-1")
-    with pytest.raises(KeyError):
-        inflight.take_outcome("1")
+    assert inflight.take_outcomes() == {}
+    assert inflight.conclude(job, message)
+    assert not inflight.conclude(job, "another")
+    assert inflight.take_outcomes() == {"1": Outcome(message, "batch-1")}
+    assert inflight.take_outcomes() == {}
+    assert inflight.find("batch-1") is None
 
 
 def test_a_job_that_failed_before_its_submission_has_an_outcome_too() -> None:
     inflight = InFlight()
     inflight.conclude(add_job(inflight, "1"), "no such input")
-    assert inflight.take_outcome("1") == Outcome("no such input", None)
+    assert inflight.take_outcomes() == {"1": Outcome("no such input", None)}
 
 
-def test_a_concluded_job_is_neither_watched_nor_collected() -> None:
+def test_a_concluded_job_is_not_collected() -> None:
     inflight = InFlight()
     job = add_job(inflight, "1", "batch-1")
     inflight.conclude(job, "lost")
-    assert inflight.list_watched() == {}
     assert not inflight.claim_collecting(job)
+
+
+def test_a_job_whose_twin_has_the_work_is_watched_and_collected_as_the_twin() -> None:
+    inflight = InFlight()
+    job = add_job(inflight, "1", "batch-1")
+    assert inflight.claim_collecting(job)
+    assert inflight.note_batch_id(job, "twin")
+    assert inflight.take_unwatched() == ["batch-1", "twin"]
+    assert inflight.find("batch-1") is None
+    assert inflight.find("twin") is job
+    assert inflight.claim_collecting(job)
+
+
+def test_a_job_that_is_to_be_submitted_anew_has_no_batch_job() -> None:
+    inflight = InFlight()
+    job = add_job(inflight, "1", "batch-1")
+    inflight.forget_batch_id(job)
+    assert inflight.find("batch-1") is None
+    assert inflight.cancel() == []
 
 
 def test_of_many_threads_one_collects() -> None:
@@ -78,7 +99,7 @@ def test_cancel_names_the_jobs_that_run_and_only_those() -> None:
     inflight.claim_collecting(add_job(inflight, "being collected", "batch-2"))
     inflight.conclude(add_job(inflight, "concluded", "batch-3"), None)
     assert not inflight.is_cancelled
-    assert inflight.cancel() == ["batch-1"]
+    assert [job.batch_job_id for job in inflight.cancel()] == ["batch-1"]
     assert inflight.is_cancelled
 
 
@@ -86,14 +107,14 @@ def test_who_submits_while_the_run_is_cancelled_has_to_end_the_job() -> None:
     inflight = InFlight()
     job = add_job(inflight, "1")
     assert inflight.cancel() == []
-    assert not inflight.note_submitted(job, "batch-1")
-    assert inflight.cancel() == ["batch-1"]
+    assert not inflight.note_batch_id(job, "batch-1")
+    assert [job.batch_job_id for job in inflight.cancel()] == ["batch-1"]
 
 
 def test_a_job_is_ended_once_however_often_the_run_is_cancelled() -> None:
     inflight = InFlight()
     job = TrackedJob("000001", DESCRIPTION)
     inflight.add(job)
-    assert inflight.note_submitted(job, "id-1")
-    assert inflight.cancel() == ["id-1"]
+    assert inflight.note_batch_id(job, "id-1")
+    assert inflight.cancel() == [job]
     assert inflight.cancel() == []

@@ -35,6 +35,8 @@ def list_problems(**values: Any) -> list[str]:
 
 
 GOOD = [
+    ("array", "on"),
+    ("array", "off"),
     ("job_queue", "local"),
     ("job_queue", "q"),
     ("job_queue", "0_queue-Of_mine"),
@@ -87,6 +89,8 @@ BAD = [
     ("s3_root", "s3://My_Bucket/run"),
     ("s3_root", "s3://a"),
     ("s3_root", "https://my-bucket.s3.amazonaws.com"),
+    ("array", "yes"),
+    ("array", "ON"),
     ("local_runner", "Docker"),
     ("local_runner", "podman"),
     ("job_role", "reader"),

@@ -105,6 +105,13 @@ class ObjectGateway(S3Gateway):
                 break
         return facts
 
+    def inspect_object(self, key: str) -> ObjectFacts:
+        """Return an object's facts."""
+        answer = self._call(
+            "s3:GetObject", key, lambda: self._client.head_object(Bucket=self.bucket, Key=key)
+        )
+        return ObjectFacts(key, answer["ContentLength"], answer["LastModified"].timestamp())
+
     def list_below(self, prefix: str) -> list[ObjectFacts]:
         """Return all objects below a prefix, but not the markers of folders."""
 

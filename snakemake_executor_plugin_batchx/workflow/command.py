@@ -68,39 +68,64 @@ def split_literals(text: str) -> list[str]:
     return [str(ast.literal_eval(word)) if word[0] in "'\"" else word for word in words]
 
 
-def make_job_argv(job: Any, executor: Any) -> tuple[str, ...]:
-    """Return the arguments for `snakemake` inside the job.
+class JobArguments:
+    """Makes the arguments for `snakemake` inside each job of a run.
 
     `executor` is our executor (a RealExecutor): its `get_job_args` and the workflow's
     `general_args` are what Snakemake itself would send
-    (snakemake_interface_executor_plugins/executors/real.py, format_job_exec).
+    (snakemake_interface_executor_plugins/executors/real.py, format_job_exec). The latter are the
+    same for all jobs, and take long to write, so that is done once.
     """
-    workflow = executor.workflow
-    factory = JobArgsFactory(workflow)
-    argv = split_literals(executor.get_job_args(job))
-    argv += shlex.split(factory.general_args(executor_common_settings=executor.common_settings))
-    for option, values in _list_replacements(argv, job, workflow):
-        argv = replace_option(argv, option, values)
-    unneeded = _list_unneeded(argv, job)
-    if unneeded:
-        argv = [*replace_option(argv, UNNEEDED, None), UNNEEDED, *unneeded]
-    for option in SETS:
-        argv = replace_option(argv, option, sorted(take_option(argv, option)))
-    argv += _list_additions(job, workflow)
-    if "--verbose" not in argv:
-        # The log is the tool's; what Snakemake would say reaches the head in the result.
-        argv += ["--quiet", "all"]
-    snakefile = workflow.main_snakefile
-    if os.path.isabs(snakefile):
-        snakefile = os.path.relpath(snakefile, workflow.workdir_init)
-    head = ("--snakefile", snakefile, "--mode", "remote", "--executor", JOB_EXECUTOR)
-    if not _has_misread_value(job):
-        return (*head, *argv)
-    # Snakemake writes wildcards with commas between them, and reads one in a value as another
-    # wildcard; quotes at a value's ends it takes for its own (snakemake/target_jobs.py). Such
-    # jobs are named by a file that they make.
-    argv = replace_option(argv, "--target-jobs", None)
-    return (*_iter_target_files(job, workflow), *head, *argv)
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self._workflow = executor.workflow
+        self._general: dict[bool, list[str]] = {}
+
+    def make_argv(self, job: Any) -> tuple[str, ...]:
+        """Return the arguments for a job (single or group)."""
+        steps = list_steps(job)
+        argv = split_literals(self._executor.get_job_args(job))
+        argv = replace_option(argv, "--cores", [str(_count_cores(job, self._workflow))])
+        unneeded = [*_list_unneeded(argv, job, self._workflow), *list_inner_files(steps)]
+        argv = replace_option(argv, UNNEEDED, None)
+        if unneeded:
+            argv += [UNNEEDED, *sorted(unneeded)]
+        argv = _sort_sets(argv)
+        # Inside the container there is no network file system to wait for, but a service has to
+        # come up.
+        has_service = any(file.flags.get("service") for s in steps for file in s.output)
+        wait_seconds = self._workflow.execution_settings.latency_wait if has_service else 0
+        argv += ["--latency-wait", str(wait_seconds)]
+        argv += self._provide_general(has_conda=any(step.conda_env_spec for step in steps))
+        if not _has_misread_value(steps):
+            return tuple(argv)
+        # Snakemake writes wildcards with commas between them, and reads one in a value as another
+        # wildcard; quotes at a value's ends it takes for its own (snakemake/target_jobs.py). Such
+        # jobs are named by a file that they make.
+        argv = replace_option(argv, "--target-jobs", None)
+        return (*_iter_target_files(steps, self._workflow), *argv)
+
+    def _provide_general(self, *, has_conda: bool) -> list[str]:
+        if has_conda not in self._general:
+            self._general[has_conda] = self._make_general(has_conda=has_conda)
+        return self._general[has_conda]
+
+    def _make_general(self, *, has_conda: bool) -> list[str]:
+        """Return what all jobs get, those with and without conda environments."""
+        workflow, settings = self._workflow, self._executor.common_settings
+        text = JobArgsFactory(workflow).general_args(executor_common_settings=settings)
+        argv = shlex.split(text)
+        for option, values in _list_replacements(argv, workflow, has_conda=has_conda):
+            argv = replace_option(argv, option, values)
+        argv = _sort_sets(argv) + _list_additions(workflow)
+        if "--verbose" not in argv:
+            # The log is the tool's; what Snakemake would say reaches the head in the result.
+            argv += ["--quiet", "all"]
+        snakefile = workflow.main_snakefile
+        if os.path.isabs(snakefile):
+            snakefile = os.path.relpath(snakefile, workflow.workdir_init)
+        return [*argv, "--snakefile", snakefile, "--mode", "remote", "--executor", JOB_EXECUTOR]
 
 
 class JobArgsFactory(SpawnedJobArgsFactory):  # type: ignore[misc]
@@ -120,14 +145,17 @@ class JobArgsFactory(SpawnedJobArgsFactory):  # type: ignore[misc]
         return text
 
 
-def _list_additions(job: Any, workflow: Any) -> list[str]:
+def _sort_sets(argv: list[str]) -> list[str]:
+    for option in SETS:
+        argv = replace_option(argv, option, sorted(take_option(argv, option)))
+    return argv
+
+
+def _list_additions(workflow: Any) -> list[str]:
     """Return what Snakemake does not tell its jobs, though they must know it."""
-    # Inside the container there is no network file system to wait for, but a service has to come
-    # up. What a profile says, the other arguments say already, and some of it is meant for the
-    # head alone.
-    has_service = any(file.flags.get("service") for s in list_steps(job) for file in s.output)
-    wait_seconds = workflow.execution_settings.latency_wait if has_service else 0
-    added = ["--latency-wait", str(wait_seconds), "--profile", "none", "--workflow-profile", "none"]
+    # What a profile says, the other arguments say already, and some of it is meant for the head
+    # alone.
+    added = ["--profile", "none", "--workflow-profile", "none"]
     # Limits on resources cap what a rule sees of them.
     limits = {
         name: limit.value
@@ -149,30 +177,32 @@ def _list_additions(job: Any, workflow: Any) -> list[str]:
     return added
 
 
-def _has_misread_value(job: Any) -> bool:
-    steps = list_steps(job)
+def _has_misread_value(steps: list[Any]) -> bool:
     values = [str(value) for step in steps for value in step.wildcards_dict.values()]
     return any("," in value or value != value.strip("'\"") for value in values)
 
 
-def _iter_target_files(job: Any, workflow: Any) -> Iterator[str]:
+def _iter_target_files(steps: list[Any], workflow: Any) -> Iterator[str]:
     """Yield an output of each rule instance, as a user would name it as a target."""
     prefix = (workflow.storage_settings.default_storage_prefix or "").rstrip("/") + "/"
-    for step in list_steps(job):
+    for step in steps:
         file = step.output[0]
         yield file.storage_object.query.removeprefix(prefix) if file.is_storage else str(file)
 
 
+def _count_cores(job: Any, workflow: Any) -> int:
+    cores = max(1, int(job.threads))
+    if job.is_group():
+        return cores
+    # One job runs at a time, so this only says what `workflow.cores` is: the same as there.
+    return workflow.resource_settings.cores or cores
+
+
 def _list_replacements(
-    argv: list[str], job: Any, workflow: Any
+    argv: list[str], workflow: Any, *, has_conda: bool
 ) -> Iterator[tuple[str, list[str] | None]]:
     """Yield the options of the head's that mean something else in the job; None takes one out."""
     start_dir = workflow.workdir_init
-    cores = max(1, int(job.threads))
-    if not job.is_group():
-        # One job runs at a time, so this only says what `workflow.cores` is: the same as there.
-        cores = workflow.resource_settings.cores or cores
-    yield "--cores", [str(cores)]
     # The head's --directory is where the job starts; it still has to win over `workdir:`.
     yield "--directory", ["."]
     configfiles = [os.path.relpath(path, start_dir) for path in workflow.overwrite_configfiles]
@@ -186,15 +216,13 @@ def _list_replacements(
     # The ILP solver is a program of the head's.
     yield "--scheduler", ["greedy"]
     # The container is the environment already, and need not have a conda for rules without one.
-    has_conda = any(step.conda_env_spec for step in list_steps(job))
     needless = {"apptainer"} if has_conda else {"apptainer", "conda"}
     methods = [m for m in take_option(argv, "--deployment-method") if m not in needless]
     yield "--deployment-method", methods or None
+
+
+def _list_unneeded(argv: list[str], job: Any, workflow: Any) -> list[str]:
+    """Return the temp() files that Snakemake calls unneeded, as far as the job may drop them."""
     if not job.is_group() or workflow.storage_settings.notemp:
-        # The head waits for every output, so none may be dropped inside the job.
-        yield UNNEEDED, None
-
-
-def _list_unneeded(argv: list[str], job: Any) -> list[str]:
-    """Return the files that the job's Snakemake must not store."""
-    return [*take_option(argv, UNNEEDED), *list_inner_files(list_steps(job))]
+        return []  # the head waits for every output
+    return take_option(argv, UNNEEDED)

@@ -12,7 +12,7 @@ from snakemake_executor_plugin_batchx.job.values import describe_values
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.spec import ExpectedStep, Product
 from snakemake_executor_plugin_batchx.workflow.checkpoints import list_asked_outputs
-from snakemake_executor_plugin_batchx.workflow.command import make_job_argv
+from snakemake_executor_plugin_batchx.workflow.command import JobArguments
 from snakemake_executor_plugin_batchx.workflow.environments import iter_step_environments
 from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
 from snakemake_executor_plugin_batchx.workflow.storage_files import (
@@ -25,30 +25,35 @@ IMAGE_RESOURCE = "batchx_image"
 """The resource that overrides a rule's container, from rule, profile or --set-resources."""
 
 
-def describe_job(job: Any, executor: Any, places: Places) -> JobDescription:
-    """Return a job as plain values. Raises BatchxError for what cannot run as one Batch job.
+class JobDescriber:
+    """Describes the jobs of a run. `places` are this machine's (job/places.py)."""
 
-    `places` are this machine's (job/places.py).
-    """
-    steps = list_steps(job)
-    rules = tuple(sorted({step.rule.name for step in steps}))
-    label = make_label(job)
-    asked = {str(file): file for step in steps for file in list_asked_outputs(step)}
-    return JobDescription(
-        label=label,
-        rules=rules,
-        attempt=job.attempt,
-        argv=make_job_argv(job, executor),
-        container=choose_container(steps, label, executor.workflow),
-        resources=dict(job.resources.items()),
-        inputs=tuple(_iter_inputs(steps, asked.values())),
-        products=tuple(_iter_products(steps, is_group=job.is_group())),
-        steps=tuple(_describe_step(step, places) for step in steps),
-        checkpoints=tuple(asked),
-        environments=tuple(iter_step_environments(steps, executor.workflow)),
-        storage_files=list_storage_files(steps, asked.values()),
-        storage_dir=get_storage_dir(executor.workflow),
-    )
+    def __init__(self, executor: Any, places: Places) -> None:
+        self._workflow = executor.workflow
+        self._arguments = JobArguments(executor)
+        self._places = places
+
+    def describe(self, job: Any) -> JobDescription:
+        """Return a job as plain values. Raises BatchxError for what cannot run as one Batch job."""
+        steps, workflow = list_steps(job), self._workflow
+        rules = tuple(sorted({step.rule.name for step in steps}))
+        label = make_label(job)
+        asked = {str(file): file for step in steps for file in list_asked_outputs(step)}
+        return JobDescription(
+            label=label,
+            rules=rules,
+            attempt=job.attempt,
+            argv=self._arguments.make_argv(job),
+            container=choose_container(steps, label, workflow),
+            resources=dict(job.resources.items()),
+            inputs=tuple(_iter_inputs(steps, asked.values())),
+            products=tuple(_iter_products(steps, is_group=job.is_group())),
+            steps=tuple(_describe_step(step, self._places) for step in steps),
+            checkpoints=tuple(asked),
+            environments=tuple(iter_step_environments(steps, workflow)),
+            storage_files=list_storage_files(steps, asked.values()),
+            storage_dir=get_storage_dir(workflow),
+        )
 
 
 def _describe_step(step: Any, places: Places) -> ExpectedStep:

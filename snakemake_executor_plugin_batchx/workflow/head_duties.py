@@ -16,8 +16,8 @@ from snakemake_executor_plugin_batchx.workflow.output_cache import (
 from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
 from snakemake_executor_plugin_batchx.workflow.storage_files import (
     fetch_checkpoint_outputs,
-    forget_kinds,
     keep_updated,
+    note_outputs,
 )
 
 
@@ -59,7 +59,7 @@ class HeadDuties:
     async def finish(self, job: Any) -> None:
         """Do what has to be done when a job's outputs are there."""
         steps = list_steps(job)
-        forget_kinds(steps)
+        note_outputs(steps, is_group=job.is_group())
         await fetch_checkpoint_outputs(steps)
         if has_cache(job):
             await store_outputs(job)

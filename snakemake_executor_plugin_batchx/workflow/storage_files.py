@@ -101,15 +101,33 @@ def _remove_nothing() -> None:
     """Stand for the removal of an object that is to stay."""
 
 
-def forget_kinds(steps: list[Any]) -> None:
-    """Make the head's s3 plugin look again whether what a job has made is a file or a directory.
+def note_outputs(steps: list[Any], *, is_group: bool) -> None:
+    """Tell the head's s3 plugin what a job that has succeeded has made.
 
-    It remembers the answer from before there was anything (its `is_dir`): "not a directory", so
-    that it then asks for a directory's time as if it were a file, and fails. Those who read the
-    file have an object of their own for it.
+    A file is asked for once (workflow/made_objects.py). Of a directory the plugin remembers the
+    answer from before there was anything (its `is_dir`): "not a directory", so that it would ask
+    for its time as if it were a file, and fail. Those who read a file have an object of their own
+    for it.
     """
     for step in steps:
-        readers = [f for files in step.dag.depending[step].values() for f in files]
-        for file in (*step.output, *readers):
-            if _is_of_s3_plugin(file):
-                file.storage_object._is_dir = None
+        outputs = [*step.output, *([step.benchmark] if step.benchmark else [])]
+        made = {str(f): [f.storage_object] for f in outputs if _is_moved(f)}
+        for file in (f for files in step.dag.depending[step].values() for f in files):
+            if str(file) in made and _is_of_s3_plugin(file):
+                made[str(file)].append(file.storage_object)
+        for file in filter(_is_moved, outputs):
+            # In a group Snakemake removes temp() files as soon as their readers are done.
+            if file.is_directory or (is_group and file.flags.get("temp")):
+                for item in made[str(file)]:
+                    item._is_dir = None
+            else:
+                _note_made(made[str(file)])
+
+
+def _note_made(items: list[Any]) -> None:
+    # Not at the top: who has no such objects need not have the plugin.
+    from snakemake_executor_plugin_batchx.workflow.made_objects import (  # noqa: PLC0415
+        note_made,
+    )
+
+    note_made(items)

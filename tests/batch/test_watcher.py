@@ -1,123 +1,231 @@
-"""When Batch is asked, on a simulated clock."""
+"""When Batch is asked and about what, on a simulated clock."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from simulated_time import SimulatedTime
 
+from snakemake_executor_plugin_batchx.batch.pace import AWS_PACE, EMBEDDED_PACE, Pace
 from snakemake_executor_plugin_batchx.batch.watcher import (
-    FIRST_INTERVAL_SECONDS,
     MIN_MISSING_SECONDS,
     Poll,
     Watcher,
+    make_child_id,
+    split_child_id,
 )
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
+@dataclass
+class Account:
+    """Jobs and their statuses, as DescribeJobs and ListJobs tell them; counts the calls."""
 
-    def __call__(self) -> float:
-        return self.now
+    statuses: dict[str, str] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
 
-
-class Describer:
-    def __init__(self, statuses: dict[str, str]) -> None:
-        self.statuses = statuses
-        self.calls: list[list[str]] = []
+    def add_array(self, parent: str, size: int, status: str = "RUNNING") -> list[str]:
+        ids = [make_child_id(parent, index) for index in range(size)]
+        self.statuses |= dict.fromkeys(ids, status)
+        self.statuses[parent] = "PENDING"
+        return ids
 
     def describe_jobs(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
-        self.calls.append(list(job_ids))
-        known = self.statuses
-        return [{"jobId": j, "status": known[j]} for j in job_ids if j in known]
+        self.calls["DescribeJobs"] += -(-len(job_ids) // 100)
+        return [self._describe(job_id) for job_id in job_ids if job_id in self.statuses]
+
+    def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
+        found = [{"jobId": c} for c in self._list_children(array_job_id, status)]
+        self.calls["ListJobs"] += max(1, -(-len(found) // 1000))
+        return found
+
+    def _list_children(self, parent: str, status: str) -> list[str]:
+        return [j for j, s in self.statuses.items() if j.startswith(parent + ":") and s == status]
+
+    def _describe(self, job_id: str) -> dict[str, Any]:
+        detail: dict[str, Any] = {"jobId": job_id, "status": self.statuses[job_id]}
+        children = [s for j, s in self.statuses.items() if j.startswith(job_id + ":")]
+        if children:
+            detail["arrayProperties"] = {"size": len(children), "statusSummary": Counter(children)}
+        return detail
 
 
-def run_for(watcher: Watcher, clock: Clock, job_ids: list[str], seconds: float) -> list[Poll]:
-    polls = []
-    end = clock.now + seconds
-    while clock.now < end:
-        poll = watcher.poll_if_due(job_ids)
-        polls.append(poll)
-        clock.now += 0.1
-    return polls
+class World:
+    def __init__(self, longest_seconds: float = 10, pace: Pace = AWS_PACE) -> None:
+        self.time = SimulatedTime()
+        self.account = Account()
+        self.watcher = Watcher(self.account, self.time.clock, longest_seconds, pace)
+
+    def run_for(self, seconds: float) -> list[Poll]:
+        polls = []
+        end = self.time.now + seconds
+        while self.time.now < end:
+            polls.append(self.watcher.poll_if_due())
+            self.time.sleep(0.1)
+        return polls
+
+
+def list_ended(polls: list[Poll]) -> dict[str, str]:
+    """Return the last status of each job that a poll told to have ended; none may come twice."""
+    ended = [s for poll in polls for s in poll.states if s.is_terminal]
+    assert len({state.job_id for state in ended}) == len(ended)
+    return {state.job_id: state.status for state in ended}
+
+
+@pytest.mark.parametrize("job_id", ["a", "a:0", "a:9999"])
+def test_child_ids_are_split_as_they_are_made(job_id: str) -> None:
+    parent, index = split_child_id(job_id)
+    assert (parent if index is None else make_child_id(parent, index)) == job_id
 
 
 def test_a_new_job_is_asked_about_soon_and_a_steady_one_ever_less() -> None:
-    clock, describer = Clock(), Describer({"a": "RUNNING"})
-    watcher = Watcher(describer, clock, max_interval_seconds=10)
-    run_for(watcher, clock, ["a"], FIRST_INTERVAL_SECONDS)
-    assert describer.calls == [["a"]]
-    run_for(watcher, clock, ["a"], 600)
-    assert 55 <= len(describer.calls) <= 80
+    world = World()
+    world.account.statuses["a"] = "RUNNING"
+    world.watcher.watch(["a"])
+    world.run_for(AWS_PACE.first_look_seconds + 0.1)
+    assert world.account.calls == {"DescribeJobs": 1}
+    world.run_for(600)
+    assert 60 <= world.account.calls["DescribeJobs"] <= 63
 
 
-def test_never_later_than_the_user_wants() -> None:
-    clock, describer = Clock(), Describer({"a": "RUNNING"})
-    watcher = Watcher(describer, clock, max_interval_seconds=2)
-    run_for(watcher, clock, ["a"], 600)
-    assert len(describer.calls) >= 600 / 2.2
+@pytest.mark.parametrize("pace", [AWS_PACE, EMBEDDED_PACE])
+def test_never_later_than_the_user_wants(pace: Pace) -> None:
+    world = World(longest_seconds=2, pace=pace)
+    world.account.statuses["a"] = "RUNNING"
+    world.watcher.watch(["a"])
+    world.run_for(600)
+    assert world.account.calls["DescribeJobs"] >= 600 / 2.2
 
 
-def test_a_change_makes_it_quick_again() -> None:
-    clock, describer = Clock(), Describer({"a": "RUNNABLE"})
-    watcher = Watcher(describer, clock, max_interval_seconds=30)
-    run_for(watcher, clock, ["a"], 300)
-    describer.statuses["a"] = "RUNNING"
-    seen = len(describer.calls)
-    while len(describer.calls) == seen:
-        run_for(watcher, clock, ["a"], 0.1)
-    run_for(watcher, clock, ["a"], 3)
-    assert len(describer.calls) - seen >= 4
+def test_an_end_makes_it_quick_again() -> None:
+    world = World(longest_seconds=30)
+    world.account.statuses |= {"a": "RUNNING", "b": "RUNNING"}
+    world.watcher.watch(["a", "b"])
+    world.run_for(300)
+    world.account.statuses["a"] = "SUCCEEDED"
+    assert list_ended(world.run_for(30)) == {"a": "SUCCEEDED"}
+    seen = world.account.calls["DescribeJobs"]
+    world.run_for(5)
+    assert world.account.calls["DescribeJobs"] - seen <= 2
+    world.account.statuses["b"] = "FAILED"
+    assert list_ended(world.run_for(30)) == {"b": "FAILED"}
 
 
-def test_nothing_is_asked_with_no_jobs() -> None:
-    clock, describer = Clock(), Describer({})
-    polls = run_for(Watcher(describer, clock, 1), clock, [], 5)
-    assert set(polls) == {Poll()}
-    assert describer.calls == []
+def test_nothing_is_asked_with_no_jobs_nor_when_all_have_ended() -> None:
+    world = World()
+    assert set(world.run_for(5)) == {Poll()}
+    world.account.statuses["a"] = "SUCCEEDED"
+    world.watcher.watch(["a"])
+    world.run_for(60)
+    assert world.account.calls == {"DescribeJobs": 1}
+
+
+def test_few_children_are_described_themselves() -> None:
+    world = World()
+    ids = world.account.add_array("p", 60) + world.account.add_array("q", 40)
+    world.watcher.watch(ids)
+    world.run_for(1.2)
+    assert world.account.calls == {"DescribeJobs": 1}
+    world.account.statuses |= {"p:7": "SUCCEEDED", "q:3": "FAILED"}
+    assert list_ended(world.run_for(10)) == {"p:7": "SUCCEEDED", "q:3": "FAILED"}
+    assert world.account.calls["ListJobs"] == 0
+
+
+def test_of_a_large_array_the_parent_is_described_and_what_ended_is_listed() -> None:
+    world = World()
+    ids = world.account.add_array("p", 10_000)
+    world.watcher.watch(ids)
+    world.run_for(100)
+    looks = world.account.calls["DescribeJobs"]
+    assert looks <= 13
+    assert world.account.calls["ListJobs"] == 0
+    world.account.statuses |= dict.fromkeys(ids[:1500], "SUCCEEDED") | {"p:5000": "FAILED"}
+    ended = list_ended(world.run_for(10))
+    assert ended == dict.fromkeys(ids[:1500], "SUCCEEDED") | {"p:5000": "FAILED"}
+    assert world.account.calls["ListJobs"] == 2 + 1
+    world.account.statuses |= dict.fromkeys(ids, "SUCCEEDED") | {"p": "FAILED"}
+    assert len(list_ended(world.run_for(20))) == 10_000 - 1501
+    world.run_for(100)
+    # Two pages and ten of what had succeeded, the one failure described, and the parent.
+    assert world.account.calls["ListJobs"] == 3 + 10 + 0
+    assert world.account.calls["DescribeJobs"] <= looks + 7
+
+
+def test_a_summary_that_runs_ahead_of_the_list_is_looked_into_again() -> None:
+    world = World()
+    ids = world.account.add_array("p", 2000)
+    world.watcher.watch(ids)
+    world.run_for(30)
+    list_children = world.account.list_children
+    world.account.statuses |= dict.fromkeys(ids[:10], "SUCCEEDED")
+    world.account.list_children = lambda *_: []  # type: ignore[method-assign]
+    assert list_ended(world.run_for(12)) == {}
+    world.account.list_children = list_children  # type: ignore[method-assign]
+    assert len(list_ended(world.run_for(12))) == 10
+
+
+def test_the_last_children_of_a_large_array_are_described() -> None:
+    world = World()
+    ids = world.account.add_array("p", 3000)
+    world.watcher.watch(ids)
+    world.account.statuses |= dict.fromkeys(ids[50:], "SUCCEEDED")
+    assert len(list_ended(world.run_for(10))) == 2950
+    listed = world.account.calls["ListJobs"]
+    world.account.statuses |= dict.fromkeys(ids[:50], "SUCCEEDED")
+    assert len(list_ended(world.run_for(20))) == 50
+    assert world.account.calls["ListJobs"] == listed
+
+
+def test_a_look_of_many_calls_waits_longer_while_jobs_end() -> None:
+    world = World()
+    ids = [f"job-{number}" for number in range(450)]
+    world.account.statuses |= dict.fromkeys(ids, "RUNNING")
+    world.watcher.watch(ids)
+    for number in range(200):
+        world.account.statuses[f"job-{number}"] = "SUCCEEDED"
+        world.run_for(1)
+    assert world.account.calls["DescribeJobs"] <= 5 * 200 / 8
 
 
 def test_a_job_unknown_at_first_is_awaited() -> None:
-    clock, describer = Clock(), Describer({})
-    watcher = Watcher(describer, clock, max_interval_seconds=1)
-    polls = run_for(watcher, clock, ["a"], 20)
-    describer.statuses["a"] = "RUNNING"
-    polls += run_for(watcher, clock, ["a"], 600)
+    world = World(longest_seconds=1)
+    world.watcher.watch(["a"])
+    polls = world.run_for(20)
+    world.account.statuses["a"] = "RUNNING"
+    polls += world.run_for(600)
     assert [poll.lost for poll in polls if poll.lost] == []
 
 
-def test_a_job_unknown_for_long_is_lost() -> None:
-    clock, describer = Clock(), Describer({"b": "RUNNING"})
-    watcher = Watcher(describer, clock, max_interval_seconds=1)
-    started = clock.now
-    lost_at = None
-    while lost_at is None and clock.now < started + 600:
-        if "a" in watcher.poll_if_due(["a", "b"]).lost:
-            lost_at = clock.now - started
-        clock.now += 0.1
-    assert lost_at is not None
-    assert lost_at >= MIN_MISSING_SECONDS
+@pytest.mark.parametrize("size", [1, 3, 700])
+def test_what_is_unknown_for_long_is_lost_and_not_asked_for_any_more(size: int) -> None:
+    world = World(longest_seconds=1)
+    world.account.statuses["b"] = "RUNNING"
+    ids = ["a"] if size == 1 else [make_child_id("a", index) for index in range(size)]
+    world.watcher.watch([*ids, "b"])
+    early = world.run_for(MIN_MISSING_SECONDS - 1)
+    assert [poll.lost for poll in early if poll.lost] == []
+    late = world.run_for(600)
+    assert sorted(j for poll in late for j in poll.lost) == sorted(ids)
 
 
 def test_a_failing_call_is_not_repeated_at_once() -> None:
-    clock = Clock()
+    world = World()
 
-    class Broken:
-        calls = 0
+    def fail(_: Sequence[str]) -> list[dict[str, Any]]:
+        world.account.calls["tries"] += 1
+        raise ConnectionError
 
-        def describe_jobs(self, _: Sequence[str]) -> list[dict[str, Any]]:
-            self.calls += 1
-            raise ConnectionError
-
-    broken = Broken()
-    watcher = Watcher(broken, clock, max_interval_seconds=10)
-    for _ in range(20):
-        clock.now += 0.1
-        try:
-            watcher.poll_if_due(["a"])
-        except ConnectionError:
-            continue
-    assert broken.calls <= 2 / FIRST_INTERVAL_SECONDS
-    clock.now += 10
+    world.account.describe_jobs = fail  # type: ignore[method-assign]
+    world.watcher.watch(["a"])
+    for _ in range(30):
+        world.time.sleep(0.1)
+        if world.account.calls["tries"] < 2:
+            try:
+                world.watcher.poll_if_due()
+            except ConnectionError:
+                continue
+    assert world.account.calls["tries"] == 2
+    world.time.sleep(10)
     with pytest.raises(ConnectionError):
-        watcher.poll_if_due(["a"])
+        world.watcher.poll_if_due()
