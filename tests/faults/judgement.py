@@ -48,7 +48,9 @@ def find_lost(
     """Find outputs that are not byte for byte what they must be, at the end of a whole run."""
     done = {work.job for work in works}
     lost = [f"{job}: no output" for job in expected if job not in outputs]
-    lost += [f"{job}: no work in the ledger" for job in expected if job not in done]
+    lost += [
+        f"{job}: no work in the ledger" for job in expected.keys() & outputs if job not in done
+    ]
     return Findings(lost=tuple(lost)) + find_wrong(expected, outputs)
 
 
