@@ -1,6 +1,7 @@
 """What Snakemake drives: hands its jobs to the conductor, and reports how they ended."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             time.monotonic,
             lambda: self.logger.warning("batchx: the jobs are being ended, please wait."),
         )
-        self._interrupts.install()
+        self._interrupts.install(signal.SIGINT, signal.default_int_handler)
 
     def run_job(self, job: Any) -> None:
         """Run a single job, as the base class demands."""
@@ -86,6 +87,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             find_seconds_to_next,
         )
 
+        self._take_sigterm()
         run = self._get_run()
         with run.conductor.open_portion(find_seconds_to_next(self.workflow.scheduler)):
             for job in jobs:
@@ -114,6 +116,16 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         info.aux = {"submission": submission}
         self._submissions[job] = submission
         self.report_job_submission(info)
+
+    def _take_sigterm(self) -> None:
+        """Let SIGTERM end jobs from now on; earlier ones the scheduler has noted.
+
+        Not in `__post_init__`: the scheduler sets its own handler once it has made us.
+        """
+        scheduler = self.workflow.scheduler
+        self._interrupts.install(signal.SIGTERM, scheduler.exit_gracefully)
+        if scheduler._user_kill:
+            raise KeyboardInterrupt
 
     def handle_job_success(self, job: Any) -> None:
         """Forget what was kept for a job; called when Snakemake has recorded it as done."""

@@ -73,7 +73,8 @@ class Launcher:
     def submit_ready(self) -> None:
         """Begin to submit what need not wait for others any longer."""
         for group in self._arrayer.take_ready():
-            self._begin_submitting(group)
+            # In Snakemake's order, whichever thread was the quickest.
+            self._begin_submitting(sorted(group, key=lambda ready: ready.job.submission))
 
     def stop(self, reason: str) -> None:
         """Submit nothing from now on; what is under way ends for this reason."""

@@ -98,14 +98,19 @@ def keep_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
 
 
-def interrupt_when(process: subprocess.Popen[str], words: str, times: int = 1) -> str:
-    """Send SIGINT once `words` were said so often; return all that was said, to the end."""
+def interrupt_when(
+    process: subprocess.Popen[str],
+    words: str,
+    times: int = 1,
+    number: signal.Signals = signal.SIGINT,
+) -> str:
+    """Send a signal once `words` were said so often; return all that was said, to the end."""
     said = ""
     for line in process.stdout or ():
         said += line
         if said.count(words) >= times:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     return said + process.communicate(timeout=120)[0]
 
 

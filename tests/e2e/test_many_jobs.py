@@ -12,6 +12,7 @@ from snakemake import api
 from snakemake.settings import types as settings
 
 from snakemake_executor_plugin_batchx import ExecutorSettings
+from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
 from snakemake_executor_plugin_batchx.local.launch import make_environment
 
 JOBS = 300
@@ -58,7 +59,8 @@ def test_three_hundred_jobs(workspace: Workspace) -> None:
     batch = {name.removeprefix("batch."): n for name, n in calls.items() if "batch." in name}
     assert batch["RegisterJobDefinition"] == 1
     assert batch["DescribeJobDefinitions"] == 1
-    assert batch["SubmitJob"] == JOBS
+    # One array, or a few where describing 300 jobs took longer than the first may be held.
+    assert batch["SubmitJob"] <= 1 + seconds / EMBEDDED_PACE.hold_seconds
     # Three calls a look while 300 jobs are there; fewer as they end, and on a slow machine more
     # looks: AWS allows 50 calls a second.
     assert batch["DescribeJobs"] < 1.5 * seconds

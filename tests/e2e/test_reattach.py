@@ -1,0 +1,198 @@
+"""A head that was killed: the next one takes up what it left, and nothing runs twice."""
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import Run, Workspace
+
+SNAKEFILE = """
+    rule all:
+        input: "sum.txt", "alone.txt"
+    rule one:
+        output: "out/{n}.txt"
+        shell:
+            "echo one {wildcards.n} $AWS_BATCH_JOB_ID >> LEDGER; "
+            "while ! test -e GATE; do sleep 0.1; done; echo {wildcards.n} > {output}"
+    rule alone:
+        output: "alone.txt"
+        shell:
+            "echo alone $AWS_BATCH_JOB_ID >> LEDGER; "
+            "while ! test -e GATE; do sleep 0.1; done; echo VERSION > {output}"
+    rule sum:
+        input: expand("out/{n}.txt", n=range(4))
+        output: "sum.txt"
+        shell: "echo sum >> LEDGER; cat {input} > {output}"
+"""
+SUM = "".join(f"{number}\n" for number in range(4))
+
+
+class World:
+    """A workspace whose jobs note that they work, and wait for a gate to be opened."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.ledger = workspace.folder.parent / "ledger"
+        self.gate = workspace.folder.parent / "gate"
+        self.write("1")
+
+    def write(self, version: str) -> None:
+        text = SNAKEFILE.replace("LEDGER", str(self.ledger)).replace("GATE", str(self.gate))
+        self.workspace.write(Snakefile=text.replace("VERSION", version))
+
+    def read_ledger(self) -> list[str]:
+        return self.ledger.read_text().splitlines() if self.ledger.exists() else []
+
+    def count_work(self) -> Counter[str]:
+        """Return how often each piece of work was done."""
+        words = [line.split() for line in self.read_ledger()]
+        return Counter(" ".join(w[:2] if w[0] == "one" else w[:1]) for w in words)
+
+    def kill_head_when(self, condition: Callable[[], object], *args: str) -> None:
+        process = self.workspace.start("-j", "20", *args)
+        wait_for(condition, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        if process.stdout:
+            process.stdout.close()
+
+    def restart(self, *args: str) -> Run:
+        unlocked = self.workspace.snakemake("--unlock", *args)
+        assert unlocked.exit_code == 0, unlocked.output
+        return self.workspace.snakemake("--rerun-incomplete", *args)
+
+    def count_submissions(self) -> int:
+        return sum(
+            len(event["jobs"])
+            for event in self.workspace.read_journal("intent")
+            for submitted in self.workspace.read_journal("submitted")
+            if submitted["spec_key"] == event["spec_key"]
+        )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        assert process is None or process.poll() is None, process and process.stdout
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def world(workspace: Workspace) -> World:
+    return World(workspace)
+
+
+ONCE = {**{f"one {n}": 1 for n in range(4)}, "alone": 1, "sum": 1}
+
+
+def test_running_jobs_are_taken_up(world: World) -> None:
+    world.kill_head_when(lambda: len(world.read_ledger()) >= 2)
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert world.count_work() == ONCE
+    assert (world.workspace.folder / "sum.txt").read_text() == SUM
+    assert "was submitted by an earlier run as Batch job" in run.output
+    assert world.count_submissions() == 6
+    # The runs are closed now: nothing is looked for by the next.
+    again = world.workspace.snakemake("--forceall")
+    assert again.exit_code == 0, again.output
+    assert "earlier run" not in again.output
+
+
+def test_jobs_that_finished_meanwhile_are_collected(world: World) -> None:
+    world.kill_head_when(lambda: len(world.workspace.read_journal("submitted")) == 2)
+    world.gate.touch()
+    batch = world.workspace.client("batch")
+    ids = [event["batch_job_id"] for event in world.workspace.read_journal("submitted")]
+
+    def have_ended() -> bool:
+        return all(j["status"] == "SUCCEEDED" for j in batch.describe_jobs(jobs=ids)["jobs"])
+
+    wait_for(have_ended)
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert world.count_work() == ONCE
+    assert world.count_submissions() == 6
+
+
+def test_a_head_that_is_killed_again_and_again(world: World) -> None:
+    world.kill_head_when(lambda: len(world.workspace.read_journal("submitted")) == 2)
+    for _ in range(2):
+        assert world.workspace.snakemake("--unlock").exit_code == 0
+        seen = len(world.workspace.read_journal("adopted"))
+        world.kill_head_when(
+            lambda seen=seen: len(world.workspace.read_journal("adopted")) >= seen + 5,
+            "--rerun-incomplete",
+        )
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert world.count_work() == ONCE
+
+
+def test_an_intent_without_an_answer_is_not_run_twice(world: World) -> None:
+    """The head died between SubmitJob's answer and its note in the journal."""
+    world.kill_head_when(lambda: len(world.read_ledger()) == 2)
+    (journal,) = Path(world.workspace.folder, ".snakemake", "batchx").glob("*.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(li for li in lines if '"event": "submitted"' not in li))
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert set(world.count_work().values()) == {1}
+    assert (world.workspace.folder / "sum.txt").read_text() == SUM
+
+
+def test_a_job_whose_code_changed_is_ended_and_done_anew(world: World) -> None:
+    world.kill_head_when(lambda: len(world.read_ledger()) >= 2)
+    old = world.workspace.read_journal("submitted")
+    world.write("2")
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert (world.workspace.folder / "alone.txt").read_text() == "2\n"
+    assert "ending" in run.output
+    new = [e for e in world.workspace.read_journal("submitted") if e not in old]
+    assert sum(1 for _ in new) >= 2
+    batch = world.workspace.client("batch")
+
+    def have_ended() -> bool:
+        jobs = batch.describe_jobs(jobs=[e["batch_job_id"] for e in old])["jobs"]
+        return all(job["status"] in {"SUCCEEDED", "FAILED"} for job in jobs)
+
+    wait_for(have_ended)
+
+
+def test_a_job_that_failed_meanwhile_is_submitted_anew(world: World) -> None:
+    world.kill_head_when(lambda: len(world.workspace.read_journal("submitted")) == 2)
+    batch = world.workspace.client("batch")
+    ids = [event["batch_job_id"] for event in world.workspace.read_journal("submitted")]
+    batch.terminate_jobs(jobs=ids, reason="somebody else ended it")
+
+    def have_failed() -> bool:
+        return all(j["status"] == "FAILED" for j in batch.describe_jobs(jobs=ids)["jobs"])
+
+    wait_for(have_failed)
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert (world.workspace.folder / "sum.txt").read_text() == SUM
+
+
+def test_jobs_that_the_next_run_does_not_need_are_told_of(world: World) -> None:
+    world.kill_head_when(lambda: len(world.workspace.read_journal("submitted")) == 2)
+    world.gate.touch()
+    run = world.restart("alone.txt")
+    assert run.exit_code == 0, run.output
+    assert "4 jobs of earlier runs were not needed by this one." in run.output
+    assert "batchx jobs sweep" in run.output
+    # They can still be taken up by a run that needs them.
+    run = world.workspace.snakemake("--rerun-incomplete")
+    assert run.exit_code == 0, run.output
+    assert world.count_work() == ONCE
