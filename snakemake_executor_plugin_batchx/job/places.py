@@ -1,5 +1,6 @@
 """What lies elsewhere on every machine, and how texts that name it are made comparable."""
 
+import functools
 import os
 import re
 import sys
@@ -56,7 +57,8 @@ class Mask:
     """Puts other texts in the place of paths: whole components only, the longest first."""
 
     def __init__(self, places: Places) -> None:
-        self._steps = [(_compile(p), dict(p)) for p in (places.moved, places.named) if p]
+        kinds = (places.moved, places.named)
+        self._steps = [(_compile(frozenset(paths)), dict(paths)) for paths in kinds if paths]
 
     def hide(self, text: str) -> str:
         """Return a text that does not depend on the machine, as far as paths go."""
@@ -65,7 +67,8 @@ class Mask:
         return text
 
 
-def _compile(paths: Mapping[str, str]) -> re.Pattern[str]:
+@functools.lru_cache(maxsize=64)  # thousands of jobs have the same places
+def _compile(paths: frozenset[str]) -> re.Pattern[str]:
     longest_first = sorted(paths, key=len, reverse=True)
     return re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w.-])")
 

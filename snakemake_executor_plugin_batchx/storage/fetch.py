@@ -78,7 +78,8 @@ class Fetcher:
                 remove_path(full)
         make_skeleton(self._base, entries)
         files = [entry for entry in entries if entry.kind == "file"]
-        self._transfer.run_all(lambda entry: self._place_file(entry, fetched), files)
+        elsewhere = [e for e in files if not self._place_packed(e, fetched)]
+        self._transfer.run_all(self._place_other, elsewhere)
         apply_modes(self._base, entries)
         apply_times(self._base, entries, max(now_ns, newest_ns))
         for entry in files:
@@ -87,16 +88,20 @@ class Fetcher:
                 mtime_ns = os.stat(full).st_mtime_ns
                 self._mirror.note_blob(os.path.realpath(full), mtime_ns, entry.blob)
 
-    def _place_file(self, entry: Entry, fetched: FetchedResult) -> None:
+    def _place_packed(self, entry: Entry, fetched: FetchedResult) -> bool:
+        """Place a file whose content came in the packet; return whether it is one."""
         blob = entry.blob
         if blob is None:
             raise ValueError(f"{entry.path} in {fetched.key} has no content")
-        target = Path(self._base, entry.path)
         if blob.key != fetched.key:
-            self._transfer.fetch_blob(blob, target)
-            return
+            return False
         data = fetched.packet[blob.offset : blob.offset + blob.size]
-        write_content(blob, data, target)
+        write_content(blob, data, Path(self._base, entry.path))
+        return True
+
+    def _place_other(self, entry: Entry) -> None:
+        if entry.blob is not None:
+            self._transfer.fetch_blob(entry.blob, Path(self._base, entry.path))
 
 
 def list_missing(result: Result, products: Sequence[Product]) -> list[str]:
@@ -119,5 +124,8 @@ def _resolve(entry: Entry, key: str, body_offset: int) -> Entry:
 
 def _is_below(path: str, tops: set[str]) -> bool:
     """Tell whether a path is one of `tops` (in normal form) or inside one."""
-    pure = PurePath(os.path.normpath(path))
+    path = os.path.normpath(path)
+    if path in tops:
+        return True
+    pure = PurePath(path)
     return any(str(each) in tops for each in (pure, *pure.parents))

@@ -104,6 +104,9 @@ class Transfer:
             self._check_running()
             return work(item)
 
+        items = list(items)
+        if len(items) <= 1:  # not worth a change of threads, of which thousands of jobs make many
+            return list(map(run, items))
         futures = [self._pool.submit(run, item) for item in items]
         try:
             ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -165,9 +168,12 @@ def write_content(blob: Blob, data: bytes, target: Path) -> None:
     Raises BatchxError where `data` is not the blob's content.
     """
     check_content(blob, len(data), hashlib.sha256(data).hexdigest(), target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     with make_temporary(target) as temporary:
-        temporary.write_bytes(data)
+        try:
+            temporary.write_bytes(data)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
         temporary.replace(target)
 
 

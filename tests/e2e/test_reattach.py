@@ -32,10 +32,16 @@ SUM = "".join(f"{number}\n" for number in range(4))
 
 
 class World:
-    """A workspace whose jobs note that they work, and wait for a gate to be opened."""
+    """A workspace whose jobs note that they work, and wait for a gate to be opened.
 
-    def __init__(self, workspace: Workspace) -> None:
+    With a prefix its files are below it in the embedded AWS's bucket, not on this machine.
+    """
+
+    def __init__(self, workspace: Workspace, prefix: str = "") -> None:
         self.workspace = workspace
+        self.prefix = prefix
+        storage = ("--default-storage-provider", "s3", "--default-storage-prefix")
+        self.storage = (*storage, f"s3://{workspace.aws.bucket}/{prefix}") if prefix else ()
         self.ledger = workspace.folder.parent / "ledger"
         self.gate = workspace.folder.parent / "gate"
         self.write("1")
@@ -53,7 +59,7 @@ class World:
         return Counter(" ".join(w[:2] if w[0] == "one" else w[:1]) for w in words)
 
     def kill_head_when(self, condition: Callable[[], object], *args: str) -> None:
-        process = self.workspace.start("-j", "20", *args)
+        process = self.workspace.start("-j", "20", *self.storage, *args)
         wait_for(condition, process)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
@@ -61,9 +67,23 @@ class World:
             process.stdout.close()
 
     def restart(self, *args: str) -> Run:
-        unlocked = self.workspace.snakemake("--unlock", *args)
+        unlocked = self.workspace.snakemake("--unlock", *self.storage, *args)
         assert unlocked.exit_code == 0, unlocked.output
-        return self.workspace.snakemake("--rerun-incomplete", *args)
+        return self.workspace.snakemake("--rerun-incomplete", *self.storage, *args)
+
+    def read(self, name: str) -> str:
+        """Return a file of the workflow, wherever its files are."""
+        if not self.prefix:
+            return (self.workspace.folder / name).read_text()
+        place = {"Bucket": self.workspace.aws.bucket, "Key": f"{self.prefix}/{name}"}
+        content: bytes = self.workspace.client("s3").get_object(**place)["Body"].read()
+        return content.decode()
+
+    def have_ended(self, status: str = "SUCCEEDED") -> bool:
+        """Tell whether all jobs submitted so far have ended so."""
+        ids = [event["batch_job_id"] for event in self.workspace.read_journal("submitted")]
+        jobs = self.workspace.client("batch").describe_jobs(jobs=ids)["jobs"]
+        return all(job["status"] == status for job in jobs)
 
     def count_submissions(self) -> int:
         return sum(
@@ -87,37 +107,39 @@ def world(workspace: Workspace) -> World:
     return World(workspace)
 
 
+@pytest.fixture(params=["mirror", "s3"])
+def either_world(request: pytest.FixtureRequest, workspace: Workspace, tmp_path: Path) -> World:
+    return World(workspace, tmp_path.name if request.param == "s3" else "")
+
+
 ONCE = {**{f"one {n}": 1 for n in range(4)}, "alone": 1, "sum": 1}
 
 
-def test_running_jobs_are_taken_up(world: World) -> None:
+def test_running_jobs_are_taken_up(either_world: World) -> None:
+    world = either_world
     world.kill_head_when(lambda: len(world.read_ledger()) >= 2)
     world.gate.touch()
     run = world.restart()
     assert run.exit_code == 0, run.output
     assert world.count_work() == ONCE
-    assert (world.workspace.folder / "sum.txt").read_text() == SUM
+    assert world.read("sum.txt") == SUM
     assert "was submitted by an earlier run as Batch job" in run.output
     assert world.count_submissions() == 6
     # The runs are closed now: nothing is looked for by the next.
-    again = world.workspace.snakemake("--forceall")
+    again = world.workspace.snakemake("--forceall", *world.storage)
     assert again.exit_code == 0, again.output
     assert "earlier run" not in again.output
 
 
-def test_jobs_that_finished_meanwhile_are_collected(world: World) -> None:
+def test_jobs_that_finished_meanwhile_are_collected(either_world: World) -> None:
+    world = either_world
     world.kill_head_when(lambda: len(world.workspace.read_journal("submitted")) == 2)
     world.gate.touch()
-    batch = world.workspace.client("batch")
-    ids = [event["batch_job_id"] for event in world.workspace.read_journal("submitted")]
-
-    def have_ended() -> bool:
-        return all(j["status"] == "SUCCEEDED" for j in batch.describe_jobs(jobs=ids)["jobs"])
-
-    wait_for(have_ended)
+    wait_for(world.have_ended)
     run = world.restart()
     assert run.exit_code == 0, run.output
     assert world.count_work() == ONCE
+    assert world.read("sum.txt") == SUM
     assert world.count_submissions() == 6
 
 
@@ -174,11 +196,7 @@ def test_a_job_that_failed_meanwhile_is_submitted_anew(world: World) -> None:
     batch = world.workspace.client("batch")
     ids = [event["batch_job_id"] for event in world.workspace.read_journal("submitted")]
     batch.terminate_jobs(jobs=ids, reason="somebody else ended it")
-
-    def have_failed() -> bool:
-        return all(j["status"] == "FAILED" for j in batch.describe_jobs(jobs=ids)["jobs"])
-
-    wait_for(have_failed)
+    wait_for(lambda: world.have_ended("FAILED"))
     world.gate.touch()
     run = world.restart()
     assert run.exit_code == 0, run.output
@@ -196,3 +214,27 @@ def test_jobs_that_the_next_run_does_not_need_are_told_of(world: World) -> None:
     run = world.workspace.snakemake("--rerun-incomplete")
     assert run.exit_code == 0, run.output
     assert world.count_work() == ONCE
+
+
+def test_an_input_in_s3_that_changed_since_is_worked_on_anew(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    world = World(workspace, tmp_path.name)
+    place = {"Bucket": workspace.aws.bucket, "Key": f"{world.prefix}/in.txt"}
+    workspace.client("s3").put_object(**place, Body=b"old")
+    workspace.write(
+        Snakefile=f"""
+            rule copy:
+                input: "in.txt"
+                output: "copy.txt"
+                shell: "echo copy >> {world.ledger}; cp {{input}} {{output}}"
+            """
+    )
+    world.kill_head_when(lambda: world.read_ledger() and world.have_ended())
+    ended = time.time()
+    wait_for(lambda: time.time() >= ended + 1)  # S3 tells times in whole seconds
+    workspace.client("s3").put_object(**place, Body=b"new")
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert world.read("copy.txt") == "new"
+    assert len(world.read_ledger()) == 2
