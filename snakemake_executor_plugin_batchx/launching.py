@@ -70,6 +70,10 @@ class Launcher:
 
     def begin_anew(self, job: TrackedJob) -> None:
         """Begin again with a job whose adopted Batch job brought nothing."""
+        self._ports.log.info(
+            f"batchx: {job.description.label}: Batch job {job.batch_job_id} of an earlier run was "
+            "ended, failed or left no result; its work is submitted anew."
+        )
         self._specs.release(job)
         self._inflight.forget_batch_id(job)
         self.begin(job)

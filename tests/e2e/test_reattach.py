@@ -98,7 +98,7 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | N
     deadline = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not come"
-        assert process is None or process.poll() is None, process and process.stdout
+        assert process is None or process.poll() is None, process and process.communicate()[0]
         time.sleep(0.05)
 
 
@@ -238,3 +238,29 @@ def test_an_input_in_s3_that_changed_since_is_worked_on_anew(
     assert run.exit_code == 0, run.output
     assert world.read("copy.txt") == "new"
     assert len(world.read_ledger()) == 2
+
+
+def test_a_group_is_taken_up(world: World) -> None:
+    world.workspace.write(
+        Snakefile=f"""
+            rule all:
+                input: expand("b/{{n}}.txt", n=range(3))
+            rule a:
+                output: temp("a/{{n}}.txt")
+                group: "pair"
+                shell:
+                    "echo a{{wildcards.n}} >> {world.ledger}; "
+                    "while ! test -e {world.gate}; do sleep 0.1; done; touch {{output}}"
+            rule b:
+                input: "a/{{n}}.txt"
+                output: "b/{{n}}.txt"
+                group: "pair"
+                shell: "cp {{input}} {{output}}"
+            """
+    )
+    world.kill_head_when(world.read_ledger)
+    world.gate.touch()
+    run = world.restart()
+    assert run.exit_code == 0, run.output
+    assert sorted(world.read_ledger()) == ["a0", "a1", "a2"]
+    assert "was submitted by an earlier run" in run.output
