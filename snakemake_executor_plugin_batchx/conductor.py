@@ -110,7 +110,8 @@ class Conductor:
                 self._note_state(job, state)
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
-            if job is not None and self._inflight.claim_collecting(job):
+            if job is not None:
+                # It may run all the same: until it is found to be gone, a Ctrl-C ends it, too.
                 self._workers.start_job_step([job], self._look_for_lost, job, job_id)
 
     def cancel(self, reason: str = CANCELLED) -> None:
@@ -175,7 +176,8 @@ class Conductor:
         """Ask ListJobs for a job that DescribeJobs has not known for long."""
         found = self._ports.gateway.find_jobs_by_name(self._context.job_queue, job.name)
         if split_child_id(job_id)[0] in {each["jobId"] for each in found}:
-            self._inflight.note_batch_id(job, job_id)
+            if not self._inflight.note_batch_id(job, job_id):
+                self._launcher.end_on_batch([job_id])
             return
         claim_lease(self._ports.store, job.lease_key, HEAD_CLAIM + self._context.run_id)
         if job.is_adopted:

@@ -4,26 +4,17 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from head_world import CONTEXT, DESCRIPTION, make_ports
 from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.aws.errors import UnansweredError
-from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
-from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import read_holder, take_lease
-from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.launching import Launcher
-from snakemake_executor_plugin_batchx.plan.image import JobImage
-from snakemake_executor_plugin_batchx.plan.job import JobDescription
-from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.recovery import LeftJobs
-from snakemake_executor_plugin_batchx.spec import Blob, SharedSpec
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
-from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.working import Workers
 
 LOST = UnansweredError("no answer", "ReadTimeoutError")
@@ -63,52 +54,20 @@ class World:
 
     def __init__(self, folder: Path, lost: int) -> None:
         self.batch = ForgetfulBatch(lost)
-        self.store = MemoryStore()
-        self.stopped = threading.Event()
+        self.ports = make_ports(folder, self.batch)
+        self.store = cast(MemoryStore, self.ports.store)
         self.inflight = InFlight()
-        quiet = SimpleNamespace(info=print, warning=print, debug=print)
-        image = JobImage("image", "image")
-        ports = SimpleNamespace(
-            gateway=self.batch,
-            images=SimpleNamespace(provide=lambda *_: image),
-            stager=SimpleNamespace(stage_inputs=lambda *_: ()),
-            definitions=SimpleNamespace(provide=lambda *_: "arn"),
-            submitter=Submitter(
-                self.batch,
-                lambda _: self.stopped.wait(0.01),
-                self.stopped.is_set,
-                lambda: 0.0,
-            ),
-            store=self.store,
-            left=LeftJobs(()),
-            journal=Journal(folder / "run.jsonl", lambda: 0.0),
-            log=quiet,
-            clock=lambda: 0.0,
-        )
-        context = RunContext(
-            run_id="run-1",
-            region="eu-west-1",
-            job_queue="queue",
-            root=S3Root("bucket", "root"),
-            shared=SharedSpec(1, "root", Blob("sources", 0, 1, "0" * 64), 0, ".", "."),
-            work_dir="/work",
-            tags={},
-            python="python",
-            has_arrays=False,
-            pace=EMBEDDED_PACE,
-        )
-        self.workers = Workers(lambda *_: None, quiet)
-        specs = KeptSpecs(cast(Any, self.store), has_secrets=False)
-        self.launcher = Launcher(context, cast(Ports, ports), self.inflight, specs, self.workers)
-        description = JobDescription("Rule one", ("one",), 1, (), None, {}, (), (), ())
-        self.job = TrackedJob("000001", description)
+        self.workers = Workers(lambda *_: None, self.ports.log)
+        specs = KeptSpecs(self.ports.store, has_secrets=False)
+        self.launcher = Launcher(CONTEXT, self.ports, self.inflight, specs, self.workers)
+        self.job = TrackedJob("000001", DESCRIPTION)
         self.inflight.add(self.job)
         self.launcher.begin(self.job)
 
     def stop(self) -> None:
         """As the conductor ends a run."""
         self.inflight.cancel()
-        self.stopped.set()
+        self.ports.stopped.set()
         self.launcher.stop("enough")
         self.workers.close()
         self.launcher.settle_doubts()
