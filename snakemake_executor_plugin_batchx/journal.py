@@ -16,6 +16,9 @@ from typing import Any
 
 SCHEMA_VERSION = 2
 
+STATE_DIR = Path(".snakemake", "batchx")
+"""In the folder where Snakemake runs."""
+
 
 class Journal:
     """Appends to `.snakemake/batchx/<run>.jsonl`. Safe to use from many threads.

@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
@@ -35,13 +34,13 @@ from snakemake_executor_plugin_batchx.delivery import (
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
-from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.journal import STATE_DIR, Journal
 from snakemake_executor_plugin_batchx.open_run import OpenRun
 from snakemake_executor_plugin_batchx.plan.definition import (
     DefinitionSettings,
     RuntimeVolume,
 )
-from snakemake_executor_plugin_batchx.plan.names import make_run_id
+from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, make_run_id
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
@@ -59,8 +58,6 @@ from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
 from snakemake_executor_plugin_batchx.workflow.images import list_containers
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
-
-STATE_DIR = Path(".snakemake", "batchx")
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
         _refuse_problems([*queue.problems, *_probe_root(store, root, run_id)])
-        tags = {**parse_tags(settings.tags), "batchx:run": run_id}
+        tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, store, root, tags)
         context = RunContext(
             run_id=run_id,

@@ -70,14 +70,14 @@ def find_open_journals(folder: Path, site: Site) -> list[Path]:
     """Return the journals of runs at a site whose head is gone without an end, in order."""
     found = []
     for path in sorted(folder.glob("*.jsonl")):
-        if not _has_ended(path) and not is_locked(path):
+        if not has_ended(path) and not is_locked(path):
             first = next(iter_events(path), {})
             if asdict(site).items() <= first.items():
                 found.append(path)
     return found
 
 
-def _has_ended(path: Path) -> bool:
+def has_ended(path: Path) -> bool:
     """Tell whether the last line of a journal is its end."""
     with path.open("rb") as file:
         size = file.seek(0, 2)

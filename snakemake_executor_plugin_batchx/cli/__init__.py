@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from snakemake_executor_plugin_batchx.cli import demo, image, local, runtime
+from snakemake_executor_plugin_batchx.cli import demo, image, jobs, local, runtime
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.version import __version__
 
-COMMANDS = (demo, image, local, runtime)
+COMMANDS = (demo, image, jobs, local, runtime)
 
 
 def make_parser() -> argparse.ArgumentParser:

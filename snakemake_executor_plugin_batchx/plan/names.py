@@ -15,6 +15,10 @@ from snakemake_executor_plugin_batchx.spec import ExpectedStep, JobSpec, encode
 
 ATTEMPT = "--attempt"
 
+JOB_NAME_PREFIX = "bx-"
+RUN_TAG = "batchx:run"
+"""By these the jobs of batchx, and of a run, are found again."""
+
 MAX_NAME_CHARACTERS = 128
 FINGERPRINT_CHARACTERS = 12
 RULE_CHARACTERS = 60
@@ -88,13 +92,13 @@ def make_work_key(steps: Sequence[ExpectedStep], work_dir: str) -> str:
 
 def make_job_name(rule: str, fingerprint: str, attempt: int) -> str:
     """Return `bx-<rule>-<fingerprint12>-<try>`: the same job has the same name in the next run."""
-    return f"bx-{make_slug(rule)}-{fingerprint[:FINGERPRINT_CHARACTERS]}-{attempt}"
+    return f"{JOB_NAME_PREFIX}{make_slug(rule)}-{fingerprint[:FINGERPRINT_CHARACTERS]}-{attempt}"
 
 
 def make_array_name(rule: str, fingerprints: Sequence[str]) -> str:
     """Return `bx-<rule>-<hash12>-x<size>`: arrays of the same jobs have the same name."""
     content = hash_content(list(fingerprints))[:FINGERPRINT_CHARACTERS]
-    return f"bx-{make_slug(rule)}-{content}-x{len(fingerprints)}"
+    return f"{JOB_NAME_PREFIX}{make_slug(rule)}-{content}-x{len(fingerprints)}"
 
 
 def make_definition_name(rule: str, content_hash: str) -> str:

@@ -18,25 +18,28 @@ SIX_LONG_JOBS = """
         shell: "sleep 600"
     """
 
+SINGLY = ("--batchx-array", "off")
 MOMENTS = {
-    "while jobs are handed over": ("Select jobs to execute", 1),
-    "with the first job submitted": ("is Batch job", 1),
-    "with all jobs submitted": ("is Batch job", 6),
+    "while jobs are handed over": ("Execute 6 jobs", 0, ()),
+    "with the first job submitted": ("is Batch job", 1, SINGLY),
+    "with all jobs submitted": ("is Batch job", 6, SINGLY),
+    "with all jobs submitted as one": ("jobs of one are array job", 1, ()),
 }
+"""What is said then, how often, as submissions of the run, and arguments."""
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_interrupt(workspace: Workspace, moment: str, number: signal.Signals) -> None:
     workspace.write(Snakefile=SIX_LONG_JOBS)
-    words, times = MOMENTS[moment]
-    process = workspace.start("-j", "6")
-    output = interrupt_when(process, words, times, number)
+    words, submissions, arguments = MOMENTS[moment]
+    process = workspace.start("-j", "6", *arguments)
+    output = interrupt_when(process, words, max(1, submissions), number)
     assert process.returncode != 0
     assert "Traceback" not in output
 
     reasons = wait_until_ended(workspace)
-    assert len(reasons) >= (times if words == "is Batch job" else 0)
+    assert len(reasons) >= submissions
     assert set(reasons) <= {"The Snakemake run was cancelled by its user."}
     assert list_job_processes(workspace.aws.endpoint_url) == []
 

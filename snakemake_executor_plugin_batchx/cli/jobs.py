@@ -1,0 +1,170 @@
+"""`batchx jobs`: the jobs of batchx on a queue, and an end to those that a killed head left."""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+
+from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.retry import Retrier
+from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
+from snakemake_executor_plugin_batchx.batch.listing import FoundJob, find_jobs
+from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options, open_aws
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.journal import STATE_DIR
+from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE
+from snakemake_executor_plugin_batchx.sweeping import list_runs, plan_sweep
+
+QUEUE_VARIABLE = "SNAKEMAKE_BATCHX_JOB_QUEUE"
+
+RETRY_SECONDS = 120.0
+"""How long a command tries what AWS or the network keeps from it."""
+
+REASON = "Ended by batchx jobs sweep: the head of its run is gone."
+
+AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the `batchx` parser."""
+    parser = subparsers.add_parser(
+        "jobs",
+        help="list the jobs of batchx on a queue, or end what a killed head left there",
+        description="A run ends its jobs when it ends. One whose head was killed cannot: its jobs "
+        "go on until the next run in its folder takes them up, or until they are swept.",
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list jobs that have not ended, by run")
+    listing.add_argument(
+        "--run", dest="runs", action="append", metavar="RUN", help="only this run's"
+    )
+    listing.add_argument("--all", action="store_true", help="jobs that have ended, too")
+    listing.add_argument("--json", action="store_true", help="as JSON, a list of jobs")
+    listing.set_defaults(run=run_list)
+    sweep = actions.add_parser(
+        "sweep",
+        help="end the jobs of runs whose heads are gone",
+        description="End every job of these runs that has not ended; without any, of the runs "
+        "whose journals lie in this folder and whose heads were killed.",
+    )
+    sweep.add_argument("runs", nargs="*", metavar="RUN")
+    sweep.add_argument("--dry-run", action="store_true", help="only say what would be ended")
+    sweep.add_argument(
+        "--force", action="store_true", help="even while a head of this folder is alive"
+    )
+    sweep.set_defaults(run=run_sweep)
+    for action in (listing, sweep):
+        add_aws_options(action)
+        action.add_argument(
+            "--job-queue",
+            default=os.environ.get(QUEUE_VARIABLE),
+            metavar="QUEUE",
+            help=f"name or ARN of the job queue (default: {QUEUE_VARIABLE})",
+        )
+
+
+def open_gateway(args: argparse.Namespace) -> BatchGateway:
+    """Open Batch as the options say. Raises BatchxError without queue, credentials or region."""
+    if not args.job_queue:
+        raise BatchxError(f"No job queue is named: give --job-queue, or set {QUEUE_VARIABLE}.")
+    if args.job_queue == LOCAL_QUEUE:
+        raise BatchxError(
+            "The queue local exists only inside a run, which ends its jobs itself: name another "
+            "by --job-queue."
+        )
+    session = open_aws(args, args.job_queue)
+    deadline = time.monotonic() + RETRY_SECONDS
+    retrier = Retrier(
+        CallBudget(time.monotonic, time.sleep),
+        time.monotonic,
+        time.sleep,
+        random.random,
+        lambda: time.monotonic() > deadline,
+        _say,
+    )
+    return BatchGateway(session.batch_client, retrier)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List jobs by run."""
+    jobs = find_jobs(open_gateway(args), args.job_queue, args.runs, is_all=args.all)
+    now = time.time()
+    if args.json:
+        print(json.dumps([make_record(job, now) for job in jobs], indent=2))
+        return 0
+    print(*format_jobs(jobs, now), sep="\n", end="\n" if jobs else "")
+    if not jobs:
+        _say(f"no job of batchx {'is' if args.all else 'waits or runs'} on {args.job_queue}")
+    return 0
+
+
+def make_record(job: FoundJob, now: float) -> dict[str, object]:
+    """Return a job as its entry of --json; `children` is null where it is no array."""
+    return {
+        "run": job.run_id,
+        "job_id": job.job_id,
+        "name": job.name,
+        "status": job.status,
+        "age_seconds": round(now - job.created_seconds),
+        "children": dict(job.children) or None,
+    }
+
+
+def format_jobs(jobs: Sequence[FoundJob], now: float) -> list[str]:
+    """Return a line for each run and, below it, one for each of its jobs and arrays."""
+    lines = []
+    for run_id, group in itertools.groupby(jobs, key=lambda job: job.run_id):
+        lines.append(f"run {run_id}")
+        for job in group:
+            counts = ", ".join(f"{count} {status}" for status, count in job.children.items())
+            line = (
+                f"  {job.job_id}  {job.status:<9}  {format_age(now - job.created_seconds):>6}  "
+                f"{job.name}"
+            )
+            lines.append(f"{line}  ({counts})" if counts else line)
+    return lines
+
+
+def format_age(seconds: float) -> str:
+    """Return an age in the largest unit of which it has at least one."""
+    for size, unit in AGES:
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return "0 s"
+
+
+def run_sweep(args: argparse.Namespace) -> int:
+    """End jobs of runs whose heads are gone; exit with 1 if any could not be, or was refused."""
+    plan = plan_sweep(list_runs(STATE_DIR), args.runs, is_forced=args.force)
+    for refusal in plan.refusals:
+        _say(refusal)
+    refused = 1 if plan.refusals else 0
+    if not plan.runs:
+        if not refused:
+            _say("no run in this folder has lost its head: there is nothing to end")
+        return refused
+    gateway = open_gateway(args)
+    jobs = find_jobs(gateway, args.job_queue, plan.runs)
+    if args.dry_run:
+        print(*format_jobs(jobs, time.time()), sep="\n", end="\n" if jobs else "")
+        _say(f"{_count(jobs)} would be ended")
+        return refused
+    problems = gateway.terminate_jobs([job.job_id for job in jobs], REASON)
+    for problem in problems:
+        _say(problem)
+    ended = "are being ended" if not problems else "were to be ended, not all could be"
+    _say(f"{_count(jobs)} of {', '.join(plan.runs)} {ended}")
+    return 1 if problems else refused
+
+
+def _count(jobs: Sequence[FoundJob]) -> str:
+    arrays = sum(1 for job in jobs if job.children)
+    return f"{len(jobs)} jobs ({arrays} of them arrays)" if arrays else f"{len(jobs)} jobs"
+
+
+def _say(text: str) -> None:
+    print(f"batchx: {text}", file=sys.stderr, flush=True)
