@@ -29,6 +29,13 @@ from snakemake_executor_plugin_batchx.working import Workers
 STUCK = "MISCONFIGURATION:"
 """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
+CANCELLED = "The Snakemake run was cancelled by its user."
+CLOSED = "The Snakemake run has ended."
+"""Why heads end jobs, as Batch tells it of them afterwards."""
+
+OWN_FAILURES = frozenset({"batchx", "bug"})
+"""Kinds of outcome that tell of the head, not of the job."""
+
 
 class Conductor:
     """Takes jobs in, and tells how each ended. `tick` is to be called again and again."""
@@ -42,12 +49,18 @@ class Conductor:
         self._workers = Workers(self._conclude, ports.log)
         self._launcher = Launcher(context, ports, self._inflight, self._specs, self._workers)
         self._numbers = itertools.count(1)
+        self._owed: set[str] = set()
         self._last_warning = ""
 
     @property
     def submitted_count(self) -> int:
         """How many jobs were submitted."""
         return self._launcher.submitted_count
+
+    @property
+    def has_unreported(self) -> bool:
+        """Whether Snakemake has not been told of some job: the next run looks for what it left."""
+        return bool(self._owed)
 
     @contextmanager
     def open_portion(self, seconds_to_next: float = 0.0) -> Iterator[None]:
@@ -62,6 +75,7 @@ class Conductor:
         """Take a job in and return its name within the run; it is submitted in the background."""
         submission = f"{next(self._numbers):06d}"
         job = TrackedJob(submission, description)
+        self._owed.add(submission)
         self._inflight.add(job)
         self._launcher.begin(job)
         return submission
@@ -73,6 +87,7 @@ class Conductor:
     def note_reported(self, submission: str) -> None:
         """Note that Snakemake has recorded a job as done: no later run needs to look for it."""
         self._ports.journal.write("reported", submission=submission)
+        self._owed.discard(submission)
 
     def tick(self) -> None:
         """Submit what need not wait any longer, ask Batch what is new if it is time to.
@@ -98,7 +113,7 @@ class Conductor:
             if job is not None and self._inflight.claim_collecting(job):
                 self._workers.start_job_step([job], self._look_for_lost, job, job_id)
 
-    def cancel(self, reason: str) -> None:
+    def cancel(self, reason: str = CANCELLED) -> None:
         """End every job that has not ended; none is submitted from now on.
 
         A job whose submission is under way is ended by its own thread, for the same reason.
@@ -118,7 +133,7 @@ class Conductor:
 
     def close(self) -> None:
         """End what is left, and wait for what is being submitted or collected."""
-        self.cancel("The Snakemake run has ended.")
+        self.cancel(CLOSED)
         self._workers.close()
         try:
             self._launcher.settle_doubts()
@@ -151,7 +166,9 @@ class Conductor:
                 f"{state.status_reason}"
             )
         if state.is_terminal and self._inflight.claim_collecting(job):
-            is_of_earlier_run = job.is_adopted and is_first_look
+            # A head that was interrupted may have ended it just now.
+            is_by_head = state.status_reason in {CANCELLED, CLOSED}
+            is_of_earlier_run = job.is_adopted and (is_first_look or is_by_head)
             self._workers.start_job_step([job], self._collect, job, state, is_of_earlier_run)
 
     def _look_for_lost(self, job: TrackedJob, job_id: str) -> None:
@@ -215,6 +232,12 @@ class Conductor:
         kind: str,
         fetched: FetchedResult | None = None,
     ) -> None:
+        if not (self._inflight.is_cancelled and kind in OWN_FAILURES):
+            self._write_verdict(job, kind, fetched)
+        self._specs.release(job)
+        self._inflight.conclude(job, message)
+
+    def _write_verdict(self, job: TrackedJob, kind: str, fetched: FetchedResult | None) -> None:
         self._ports.journal.write(
             "verdict",
             submission=job.submission,
@@ -223,8 +246,8 @@ class Conductor:
             exit_code=fetched.result.exit_code if fetched else None,
             usage=encode(fetched.result.usage) if fetched else None,
         )
-        self._specs.release(job)
-        self._inflight.conclude(job, message)
+        if kind != "success":
+            self._owed.discard(job.submission)
 
 
 def list_ids_to_end(jobs: Sequence[TrackedJob]) -> list[str]:

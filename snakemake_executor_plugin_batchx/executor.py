@@ -207,7 +207,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         if self._open_run is None:
             return
         try:
-            self._open_run.conductor.cancel("The Snakemake run was cancelled by its user.")
+            self._open_run.conductor.cancel()
         except BatchxError as error:
             # `cancel` goes on to `shutdown`, which tries again and closes what is open.
             self.logger.warning(f"batchx: {error}")

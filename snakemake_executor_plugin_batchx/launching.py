@@ -4,6 +4,7 @@ That is one that an earlier run left, where there is one; else a new one, alone 
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,9 @@ from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 from snakemake_executor_plugin_batchx.working import Workers
+
+CLAIM_THREADS = 16
+"""How many leases are claimed at once when a run ends."""
 
 OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
 
@@ -44,7 +48,7 @@ class Launcher:
         )
         self._reason = ""
         self._obsolete: list[str] = []
-        self._unanswered: list[TrackedJob] = []
+        self._doubtful: list[TrackedJob] = []
         self.submitted_count = 0
 
     @contextmanager
@@ -101,14 +105,18 @@ class Launcher:
         submitter = self._ports.submitter
         doubts = submitter.list_doubts()
         ids = [job_id for doubt in doubts for job_id in submitter.find_accepted(doubt, "cancel")]
-        urls = {doubt.spec_url for doubt in doubts}
-        claimant = HEAD_CLAIM + self._context.run_id
-        for job in self._unanswered:
-            if self._context.root.make_url(job.spec_key) in urls:
-                holder = claim_lease(self._ports.store, job.lease_key, claimant)
-                ids += [holder] if holder != claimant else []
+        # Also of those that were submitted again: a twin that is not shown yet would work for them.
+        undecided = self._inflight.list_undecided(job.submission for job in self._doubtful)
+        with ThreadPoolExecutor(CLAIM_THREADS) as pool:
+            ids += filter(None, pool.map(self._claim, undecided))
         if ids:
             self.end_on_batch(list(dict.fromkeys(ids)))
+
+    def _claim(self, job: TrackedJob) -> str | None:
+        """Take a job's lease for this head; return who else works under it."""
+        claimant = HEAD_CLAIM + self._context.run_id
+        holder = claim_lease(self._ports.store, job.lease_key, claimant)
+        return None if holder in {claimant, job.batch_job_id} else holder
 
     def _prepare(self, job: TrackedJob) -> None:
         try:
@@ -167,9 +175,12 @@ class Launcher:
         self._specs.note(planned.spec_key, jobs)
         ports.store.write_bytes(planned.spec_key, planned.packet)
         self._write_intent(planned, jobs)
-        job_id = ports.submitter.submit(planned.request)
+        try:
+            job_id = ports.submitter.submit(planned.request)
+        finally:
+            if ports.submitter.is_doubtful(planned.request):
+                self._doubtful += jobs
         if job_id is None:
-            self._unanswered += jobs
             return
         ports.journal.write("submitted", spec_key=planned.spec_key, batch_job_id=job_id)
         self.submitted_count += len(jobs)

@@ -62,7 +62,9 @@ class OpenRun:
                 api_calls=sum(self.budget.get_counts().values()),
                 seconds=round(time.monotonic() - self.started, 1),
             )
-            ports.journal.write("end", **asdict(summary))
+            # Without an end the next run takes up what finished and could not be reported.
+            event = "stopped" if self.conductor.has_unreported else "end"
+            ports.journal.write(event, **asdict(summary))
         ports.log.info(f"batchx: {summary}")
 
     def _close_earlier_runs(self) -> None:

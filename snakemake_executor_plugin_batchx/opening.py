@@ -125,8 +125,8 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
     earlier = find_earlier_runs(STATE_DIR, site)
     if earlier.left:
         log.info(
-            f"batchx: {len(earlier.left)} jobs of runs that did not end properly may be there "
-            "still: those that this run needs are taken up."
+            f"batchx: {len(earlier.left)} jobs of runs that were stopped may be there still: "
+            "those that this run needs are taken up."
         )
     return earlier
 

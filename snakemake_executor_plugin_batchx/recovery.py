@@ -1,7 +1,8 @@
 """Jobs that an earlier head left in AWS Batch, read from its journal, for this run to take up.
 
-A head that was killed could not say `end` in its journal: what stands there as submitted, or as
-intended, may be queued, running or finished.
+A head that was killed could not say `end` in its journal, and one that was interrupted does not
+where Snakemake was not told of some job: what stands there as submitted, or as intended, may be
+queued, running or finished.
 """
 
 import fcntl

@@ -94,6 +94,11 @@ class Submitter:
             self._pause(LOOKUP_SECONDS + self._random() * (longest - LOOKUP_SECONDS))
         return None
 
+    def is_doubtful(self, request: Mapping[str, Any]) -> bool:
+        """Whether an answer to this request was lost at least once."""
+        with self._lock:
+            return read_submission(request) in self._doubts
+
     def list_doubts(self) -> list[Submission]:
         """Return the submissions whose answer was lost at least once."""
         with self._lock:

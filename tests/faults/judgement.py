@@ -48,7 +48,9 @@ def find_lost(
     """Find outputs that are not byte for byte what they must be, at the end of a whole run."""
     done = {work.job for work in works}
     lost = [f"{job}: no output" for job in expected if job not in outputs]
-    lost += [f"{job}: no work in the ledger" for job in expected if job not in done]
+    lost += [
+        f"{job}: no work in the ledger" for job in expected.keys() & outputs if job not in done
+    ]
     return Findings(lost=tuple(lost)) + find_wrong(expected, outputs)
 
 
@@ -84,24 +86,27 @@ def find_duplicated(
 
 
 def find_orphans(
-    at_exit: Mapping[str, ServerJob], at_end: Mapping[str, ServerJob], *, is_cancelled: bool
+    at_exit: Mapping[str, ServerJob],
+    at_end: Mapping[str, ServerJob],
+    *,
+    cancelled_since: float | None = None,
 ) -> Findings:
     """Find what goes on after a head has exited.
 
     Args:
         at_exit: the jobs when the head exited.
         at_end: the jobs when all had ended, or when it was waited for that in vain.
-        is_cancelled: the user ended the run, so every job must have been told to end at the exit,
-            and none may come after it. Else a second submission that finds its work done may
-            still end by itself.
+        cancelled_since: when the head started, in seconds since 1970, if it was told to end: then
+            every job since must have been told to end at its exit, and none may come later. Else
+            a second submission that finds its work done may still end by itself.
     """
     orphans = [f"{job.job_id} is {job.status} long after" for job in _list_active(at_end)]
-    if is_cancelled:
+    if cancelled_since is not None:
         orphans += [
             f"{job.job_id} was {job.status}, and nobody had ended it (in the end: "
             f"{at_end[job.job_id].status}, {at_end[job.job_id].status_reason})"
             for job in _list_active(at_exit)
-            if not job.is_ending and not job.is_array
+            if not job.is_ending and not job.is_array and job.created_at >= cancelled_since
         ]
         orphans += [f"{each} came after the head" for each in at_end.keys() - at_exit.keys()]
     return Findings(orphans=tuple(orphans))

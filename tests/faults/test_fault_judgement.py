@@ -28,7 +28,7 @@ JOBS = {job_id: make_job(job_id) for job_id in ("job-a", "job-b:3", "other")}
 def test_a_sound_trial_is_clean() -> None:
     found = find_lost(EXPECTED, dict(EXPECTED), WORKS)
     found += find_duplicated(WORKS, JOBS, is_cancelled=False)
-    found += find_orphans(JOBS, JOBS, is_cancelled=True)
+    found += find_orphans(JOBS, JOBS, cancelled_since=0.0)
     assert found == Findings()
     assert found.is_clean
     assert len(list_expected()) == 12
@@ -91,7 +91,15 @@ def test_orphans(
     at_exit: ServerJob | None, at_end: ServerJob, is_cancelled: bool, count: int
 ) -> None:
     before = {"x": at_exit} if at_exit else {}
-    assert len(find_orphans(before, {"x": at_end}, is_cancelled=is_cancelled).orphans) == count
+    since = 0.0 if is_cancelled else None
+    assert len(find_orphans(before, {"x": at_end}, cancelled_since=since).orphans) == count
+
+
+def test_jobs_of_an_earlier_head_are_not_this_ones_to_end() -> None:
+    left = {"x": make_job("x", "RUNNING", created_at=5.0)}
+    ended = {"x": make_job("x")}
+    assert find_orphans(left, ended, cancelled_since=6.0).is_clean
+    assert not find_orphans(left, ended, cancelled_since=5.0).is_clean
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +141,9 @@ def test_planted_in_the_server(calm_world: World, batch: Any, tmp_path: Path) ->
     left = submit(calm_world, batch, "sleep 600")
     at_exit = calm_world.record.read_jobs()
     at_end = calm_world.record.wait_until_idle(0.0)
-    assert f"{left} is " in find_orphans(at_exit, at_end, is_cancelled=False).orphans[0]
+    assert f"{left} is " in find_orphans(at_exit, at_end).orphans[0]
     batch.terminate_job(jobId=left, reason="seen")
     at_exit = calm_world.record.read_jobs()
     at_end = calm_world.record.wait_until_idle(30)
-    assert find_orphans(at_exit, at_end, is_cancelled=True).is_clean
+    assert find_orphans(at_exit, at_end, cancelled_since=0.0).is_clean
     assert at_end[left].is_stopped

@@ -58,9 +58,9 @@ def test_jobs_vanish_for_a_while() -> None:
 
 
 def test_trials_are_drawn_from_their_seed() -> None:
-    plans = plan_trials(7, 5, 5)
-    assert plans == plan_trials(7, 5, 5)
-    assert set(plan_trials(7, 2, 2)) < set(plans)
+    plans = plan_trials(7, 5)
+    assert plans == plan_trials(7, 5)
+    assert set(plan_trials(7, 2)) < set(plans)
     assert len({plan.seed for plan in plans}) == 10
     assert plans[0] == plan_trial(plans[0].seed, Kind.KILL)
-    assert plan_trials(8, 5, 5) != plans
+    assert plan_trials(8, 5) != plans

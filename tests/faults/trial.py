@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from faults.fault_workflow import list_expected, read_ledger, read_outputs, writ
 from faults.fault_world import Hardship, World, open_world
 from faults.judgement import Findings, find_duplicated, find_lost, find_orphans, find_wrong
 from faults.server_record import ServerJob
-from faults.trial_plan import Kind, TrialPlan
+from faults.trial_plan import Blow, Kind, TrialPlan
 
 RUN_SECONDS = 180.0
 """Within which a head that nothing happens to must end."""
@@ -75,35 +76,36 @@ class Trial:
         """Do all that the plan says; return what was found to be wrong."""
         write_workflow(self.work_folder, self.ledger)
         findings = Findings()
-        for moment in self.plan.moments:
-            findings += self._disturb_head(moment * self.expected_seconds)
+        for blow in self.plan.blows:
+            findings += self._disturb_head(blow)
         if self.plan.is_finished:
             findings += self._finish()
         return findings + self._judge()
 
-    def _disturb_head(self, seconds: float) -> Findings:
+    def _disturb_head(self, blow: Blow) -> Findings:
         """Run a head until its moment comes and it has ended."""
+        started = time.time()
         with self._start_head() as head:
-            if head.wait(seconds) is not None:
+            if head.wait(blow.moment * self.expected_seconds) is not None:
                 return Findings()
-            head.send(self.plan.ending)
-            if self.plan.kind is Kind.KILL:
+            head.send(blow.ending)
+            if blow.ending is signal.SIGKILL:
                 head.wait(EXIT_SECONDS)
                 return Findings()
-            return self._wait_for_exit(head)
+            return self._wait_for_exit(head, blow, started)
 
-    def _wait_for_exit(self, head: Head) -> Findings:
+    def _wait_for_exit(self, head: Head, blow: Blow, started: float) -> Findings:
         """Wait for a head that was told to end, and look at what it left."""
         told = time.monotonic()
-        if self.plan.second_seconds is not None and head.wait(self.plan.second_seconds) is None:
-            head.send(self.plan.ending)
+        if blow.second_seconds is not None and head.wait(blow.second_seconds) is None:
+            head.send(blow.ending)
         exit_code = head.wait(told + EXIT_SECONDS - time.monotonic())
         self.exit_seconds = time.monotonic() - told
         at_exit = self.world.record.read_jobs()
         if exit_code is None:
             return Findings(troubles=("the head did not end when it was told to",))
         at_end = self.world.record.wait_until_idle(IDLE_SECONDS)
-        return find_orphans(at_exit, at_end, is_cancelled=True)
+        return find_orphans(at_exit, at_end, cancelled_since=started)
 
     def _finish(self) -> Findings:
         """Run a head to its end."""
@@ -116,7 +118,7 @@ class Trial:
             how = "did not end" if exit_code is None else f"ended with {exit_code}"
             return Findings(troubles=(f"the last head {how}",))
         at_end = self.world.record.wait_until_idle(IDLE_SECONDS)
-        return find_orphans(at_exit, at_end, is_cancelled=False)
+        return find_orphans(at_exit, at_end)
 
     def _judge(self) -> Findings:
         """Compare what was made and done with what must be."""

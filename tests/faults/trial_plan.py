@@ -20,51 +20,67 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class TrialPlan:
-    """One trial.
+class Blow:
+    """What happens to one head.
 
     Attributes:
-        seed: of all that is drawn in it.
-        kind: what happens to the head.
-        moments: when, each a share of an undisturbed run's duration, each of another head.
-        ending: the signal of an interrupt: SIGINT goes to the head's process group, as from a
-            terminal, SIGTERM to the head alone.
+        moment: when, as a share of an undisturbed run's duration.
+        ending: a signal: SIGTERM goes to the head alone, SIGINT to its process group, as from a
+            terminal, and so does SIGKILL.
         second_seconds: after which the same signal comes again; None for once.
-        is_finished: a head is started at the end that nothing happens to.
+    """
+
+    moment: float
+    ending: signal.Signals
+    second_seconds: float | None = None
+
+    def __str__(self) -> str:
+        again = "" if self.second_seconds is None else f", again after {self.second_seconds:.1f} s"
+        return f"{self.ending.name} at {self.moment:.0%}{again}"
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One trial: each blow hits a head of its own, one after the other.
+
+    With ``is_finished`` a head is started at the end that nothing happens to.
     """
 
     seed: int
     kind: Kind
-    moments: tuple[float, ...] = ()
-    ending: signal.Signals = signal.SIGINT
-    second_seconds: float | None = None
+    blows: tuple[Blow, ...] = ()
     is_finished: bool = True
+
+    def __str__(self) -> str:
+        ending = ["then to the end"] if self.blows and self.is_finished else []
+        return ", ".join([f"{self.kind} {self.seed}", *map(str, self.blows), *ending])
 
 
 def plan_trial(seed: int, kind: Kind) -> TrialPlan:
-    """Draw a trial."""
+    """Draw a trial: heads are killed once or twice, or interrupted, now and then after a kill."""
     random = Random(seed)
     if kind is Kind.UNDISTURBED:
         return TrialPlan(seed, kind)
     if kind is Kind.KILL:
         times = random.choice((1, 1, 1, 2))
-        moments = tuple(random.uniform(EARLIEST, LATEST) for _ in range(times))
-        return TrialPlan(seed, kind, moments, signal.SIGKILL)
-    is_repeated = random.random() < 0.25
-    return TrialPlan(
-        seed,
-        kind,
-        (random.uniform(EARLIEST, LATEST),),
+        return TrialPlan(seed, kind, tuple(_plan_kill(random) for _ in range(times)))
+    interrupt = Blow(
+        random.uniform(EARLIEST, LATEST),
         random.choice((signal.SIGINT, signal.SIGINT, signal.SIGINT, signal.SIGTERM)),
-        second_seconds=random.uniform(0.1, 2.0) if is_repeated else None,
-        is_finished=random.random() < 0.5,
+        random.uniform(0.1, 2.0) if random.random() < 0.25 else None,
     )
+    before = (_plan_kill(random),) if random.random() < 0.2 else ()
+    return TrialPlan(seed, kind, (*before, interrupt), is_finished=random.random() < 0.5)
 
 
-def plan_trials(seed: int, kills: int, interrupts: int) -> list[TrialPlan]:
-    """Draw the seeds of all trials; the first ones stay the same where more are asked for."""
+def plan_trials(seed: int, count: int) -> list[TrialPlan]:
+    """Draw so many trials of either kind; the first ones stay where more are asked for."""
     return [
         plan_trial(Random(f"{seed} {kind} {number}").getrandbits(32), kind)
-        for kind, count in ((Kind.KILL, kills), (Kind.INTERRUPT, interrupts))
         for number in range(count)
+        for kind in (Kind.KILL, Kind.INTERRUPT)
     ]
+
+
+def _plan_kill(random: Random) -> Blow:
+    return Blow(random.uniform(EARLIEST, LATEST), signal.SIGKILL)
