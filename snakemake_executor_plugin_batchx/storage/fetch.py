@@ -17,7 +17,7 @@ from snakemake_executor_plugin_batchx.spec import (
     open_packet,
 )
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
-from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer, write_content
+from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer, place_content
 from snakemake_executor_plugin_batchx.storage.tree import (
     apply_modes,
     apply_times,
@@ -51,6 +51,7 @@ class Fetcher:
         self._mirror = mirror
         self._transfer = transfer
         self._base = base
+        self._real_folders: dict[str, str] = {}
 
     def fetch_result(self, key: str) -> FetchedResult:
         """Return a job's result, in one request. Raises StorageError where there is none."""
@@ -77,31 +78,43 @@ class Fetcher:
             if os.path.isdir(full) and not os.path.islink(full):
                 remove_path(full)
         make_skeleton(self._base, entries)
-        files = [entry for entry in entries if entry.kind == "file"]
-        elsewhere = [e for e in files if not self._place_packed(e, fetched)]
-        self._transfer.run_all(self._place_other, elsewhere)
-        apply_modes(self._base, entries)
-        apply_times(self._base, entries, max(now_ns, newest_ns))
+        time_ns = max(now_ns, newest_ns)
+        packed = {e.path for e in entries if self._place_packed(e, fetched, time_ns)}
+        rest = tuple(entry for entry in entries if entry.path not in packed)
+        files = [entry for entry in rest if entry.kind == "file"]
+        self._transfer.run_all(self._place_other, files)
+        apply_modes(self._base, rest)
+        apply_times(self._base, rest, time_ns)
         for entry in files:
-            full = os.path.join(self._base, entry.path)
-            if entry.blob is not None:
-                mtime_ns = os.stat(full).st_mtime_ns
-                self._mirror.note_blob(os.path.realpath(full), mtime_ns, entry.blob)
+            self._note(entry, os.stat(os.path.join(self._base, entry.path)).st_mtime_ns)
 
-    def _place_packed(self, entry: Entry, fetched: FetchedResult) -> bool:
-        """Place a file whose content came in the packet; return whether it is one."""
+    def _place_packed(self, entry: Entry, fetched: FetchedResult, time_ns: int) -> bool:
+        """Place a file whose content came in the packet, mode and time included.
+
+        Returns whether the entry is one.
+        """
         blob = entry.blob
-        if blob is None:
-            raise ValueError(f"{entry.path} in {fetched.key} has no content")
-        if blob.key != fetched.key:
+        if entry.kind != "file" or blob is None or blob.key != fetched.key:
             return False
         data = fetched.packet[blob.offset : blob.offset + blob.size]
-        write_content(blob, data, Path(self._base, entry.path))
+        target = os.path.join(self._base, entry.path)
+        kept_ns = place_content(blob, data, target, mode=entry.mode, time_ns=time_ns)
+        self._note(entry, kept_ns)
         return True
 
     def _place_other(self, entry: Entry) -> None:
+        if entry.blob is None:
+            raise ValueError(f"{entry.path} has no content")
+        self._transfer.fetch_blob(entry.blob, Path(self._base, entry.path))
+
+    def _note(self, entry: Entry, mtime_ns: int) -> None:
+        """Note where a file's content is. That the file itself is no link is sure: it is new."""
+        folder, name = os.path.split(os.path.join(self._base, entry.path))
+        real = self._real_folders.get(folder)
+        if real is None:
+            real = self._real_folders[folder] = os.path.realpath(folder)
         if entry.blob is not None:
-            self._transfer.fetch_blob(entry.blob, Path(self._base, entry.path))
+            self._mirror.note_blob(os.path.join(real, name), mtime_ns, entry.blob)
 
 
 def list_missing(result: Result, products: Sequence[Product]) -> list[str]:

@@ -16,6 +16,11 @@ CREATE TABLE IF NOT EXISTS mirror (
 ) WITHOUT ROWID
 """
 
+NOTES_AT_ONCE = 256
+"""How many notes are written together; a head that is killed loses the last ones."""
+
+Row = tuple[bytes, int, int, str, str, str, int, str]
+
 
 @dataclass(frozen=True)
 class KnownBlob:
@@ -46,6 +51,7 @@ class Mirror:
         self._root_url = root_url
         self._run_id = run_id
         self._lock = threading.Lock()
+        self._noted: dict[bytes, Row] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = _open_table(path)
@@ -64,35 +70,40 @@ class Mirror:
     def close(self) -> None:
         """Close the table."""
         with self._lock:
+            self._write_notes()
             self._connection.close()
 
     def find_blob(self, path: str, size: int, mtime_ns: int) -> KnownBlob | None:
         """Return where a file is under this S3 root, if it has not changed since it was noted."""
-        row = None
-        with self._lock, contextlib.suppress(sqlite3.Error):  # not known, then
-            row = self._connection.execute(
-                "SELECT key, offset, sha256, run_id FROM mirror"
-                " WHERE path = ? AND size = ? AND mtime_ns = ? AND root = ?",
-                (os.fsencode(path), size, mtime_ns, self._root_url),
-            ).fetchone()
-        if row is None:
+        name = os.fsencode(path)
+        with self._lock:
+            row = self._noted.get(name) or self._find_row(name)
+        if row is None or row[1:4] != (size, mtime_ns, self._root_url):
             return None
-        key, offset, sha256, run_id = row
+        _, _, _, _, run_id, key, offset, sha256 = row
         return KnownBlob(Blob(key, offset, size, sha256), run_id)
 
     def note_blob(self, path: str, mtime_ns: int, blob: Blob) -> None:
         """Note where a file is."""
-        with self._lock, contextlib.suppress(sqlite3.Error):  # costs an upload, no job
-            self._connection.execute(
-                "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    os.fsencode(path),
-                    blob.size,
-                    mtime_ns,
-                    self._root_url,
-                    self._run_id,
-                    blob.key,
-                    blob.offset,
-                    blob.sha256,
-                ),
+        name, root, run_id = os.fsencode(path), self._root_url, self._run_id
+        row = (name, blob.size, mtime_ns, root, run_id, blob.key, blob.offset, blob.sha256)
+        with self._lock:
+            self._noted[name] = row
+            if len(self._noted) >= NOTES_AT_ONCE:
+                self._write_notes()
+
+    def _find_row(self, name: bytes) -> Row | None:
+        with contextlib.suppress(sqlite3.Error):  # not known, then
+            found = self._connection.execute("SELECT * FROM mirror WHERE path = ?", (name,))
+            row: Row | None = found.fetchone()
+            return row
+        return None
+
+    def _write_notes(self) -> None:
+        rows, self._noted = list(self._noted.values()), {}
+        with contextlib.suppress(sqlite3.Error):  # costs uploads, no job
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
+            self._connection.execute("COMMIT")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_executor_plugin_batchx.spec import Blob
-from snakemake_executor_plugin_batchx.storage.mirror import KnownBlob, Mirror
+from snakemake_executor_plugin_batchx.storage.mirror import NOTES_AT_ONCE, KnownBlob, Mirror
 
 ROOT = "s3://bucket/.batchx"
 BLOB = Blob("data/ab", 10, 100, "ab")
@@ -63,11 +63,21 @@ def test_many_threads_may_use_it(tmp_path: Path) -> None:
 
 def test_two_runs_may_use_it_at_once(tmp_path: Path) -> None:
     table = tmp_path / "mirror.sqlite"
-    with Mirror(table, ROOT, "run1") as one, Mirror(table, ROOT, "run2") as other:
+    with Mirror(table, ROOT, "run1") as one:
         one.note_blob("/a", 1, BLOB)
-        other.note_blob("/b", 2, BLOB)
-        assert other.find_blob("/a", BLOB.size, 1) == KnownBlob(BLOB, "run1")
+        with Mirror(table, ROOT, "run2") as other:
+            other.note_blob("/b", 2, BLOB)
         assert one.find_blob("/b", BLOB.size, 2) == KnownBlob(BLOB, "run2")
+    with Mirror(table, ROOT, "run3") as later:
+        assert later.find_blob("/a", BLOB.size, 1) == KnownBlob(BLOB, "run1")
+
+
+def test_notes_are_written_while_the_run_goes_on(tmp_path: Path) -> None:
+    table = tmp_path / "mirror.sqlite"
+    with Mirror(table, ROOT, "run1") as one, Mirror(table, ROOT, "run2") as other:
+        for number in range(NOTES_AT_ONCE):
+            one.note_blob(f"/{number}", 1, BLOB)
+        assert other.find_blob("/0", BLOB.size, 1) == KnownBlob(BLOB, "run1")
 
 
 def test_a_torn_table_is_begun_anew(tmp_path: Path) -> None:
