@@ -188,7 +188,7 @@ class Conductor:
     def _collect(self, job: TrackedJob, state: JobState, is_of_earlier_run: bool) -> None:
         """Conclude a job; one that ended before this run took it up must have brought something."""
         if state.status != "SUCCEEDED":
-            if self._follow_lease(job, state):
+            if self._follow_lease(job, state, is_of_earlier_run=is_of_earlier_run):
                 return
             if is_of_earlier_run:
                 self._launcher.begin_anew(job)
@@ -205,10 +205,14 @@ class Conductor:
             return
         self._conclude(job, None, "success", fetched)
 
-    def _follow_lease(self, job: TrackedJob, state: JobState) -> bool:
-        """Watch the twin of a job that stopped because its twin has the work; False without one."""
+    def _follow_lease(self, job: TrackedJob, state: JobState, *, is_of_earlier_run: bool) -> bool:
+        """Watch the twin of a job that has its work; False without one.
+
+        The job stopped because of it, or was ended by an earlier run before it could find out.
+        """
         attempt = state.last_attempt
-        if attempt is None or attempt.exit_code != EXIT_LEASE_LOST:
+        has_stopped = attempt is not None and attempt.exit_code == EXIT_LEASE_LOST
+        if not (has_stopped or is_of_earlier_run):
             return False
         try:
             holder = read_holder(self._ports.store, job.lease_key)
@@ -217,6 +221,7 @@ class Conductor:
         if holder == state.job_id or holder.startswith(HEAD_CLAIM):
             return False
         self._ports.journal.write("follows", submission=job.submission, batch_job_id=holder)
+        job.last_status = ""
         if not self._inflight.note_batch_id(job, holder):
             self._launcher.end_on_batch([holder])
         return True
