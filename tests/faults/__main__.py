@@ -49,9 +49,12 @@ class Trials:
         with ThreadPoolExecutor(self.together) as pool:
             running = [pool.submit(self._run_one, plan, expected_seconds) for plan in plans]
             reports = []
-            for each in running:
-                reports.append(each.result())
-                print_report(reports[-1])
+            try:
+                for each in running:
+                    reports.append(each.result())
+                    print_report(reports[-1])
+            finally:
+                pool.shutdown(cancel_futures=True)
         return reports
 
     def _run_one(self, plan: TrialPlan, expected_seconds: float) -> TrialReport:
