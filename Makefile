@@ -7,7 +7,7 @@ PYTEST_FLAGS ?= -n 2
 ROUNDS ?= 3
 TRIALS ?= 50
 
-.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head
+.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head bench-calls
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-start  time what batchx adds to a job, against plain Snakemake"
 	@echo "make bench-s3     time a job in S3 mode, against Snakemake's own s3 storage plugin"
 	@echo "make bench-images time what any image costs, and what a job in it adds (needs Docker, root)"
+	@echo "make bench-calls  how often AWS Batch is called, beside others' rules"
 	@echo "make bench-head   what thousands of jobs cost the head, against doing nothing with them"
 	@echo "make format       rewrite the code as the linter wants it"
 	@echo "make clean        remove what the above made"
@@ -50,6 +51,9 @@ bench-s3: $(VENV)/.installed-test
 
 bench-images: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/images.py
+
+bench-calls: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/calls.py
 
 bench-head: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/head.py --rounds $(ROUNDS)

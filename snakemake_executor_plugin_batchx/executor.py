@@ -161,6 +161,11 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         # Here, for the thread that asks runs already while `__post_init__` does.
         self.next_seconds_between_status_checks = BEAT_SECONDS
         if self._open_run is None:
+            if self.workflow.scheduler is not None:
+                # At once: the scheduler's handler would wait for a lock that choosing jobs holds.
+                self._interrupts.install_soon(
+                    signal.SIGTERM, self.workflow.scheduler.exit_gracefully
+                )
             return
         self._interrupts.repeat_if_lost()
         conductor = self._open_run.conductor

@@ -35,6 +35,10 @@ LOCKING_MODULES = frozenset(
     {"threading", "queue", "concurrent.futures.thread", "logging", "logging.handlers"}
 )
 
+ERRAND = signal.SIGURG
+"""Only the main thread may set handlers; this has it do so. Nobody else's meaning is lost: the
+system sends it, for sockets' urgent data, to those alone who ask for it."""
+
 REPEAT = b"r"
 REMIND = b"m"
 
@@ -54,6 +58,7 @@ class InterruptGuard:
         self._delays = 0
         self._is_holding = False
         self._replaced: dict[signal.Signals, Any] = {}
+        self._wanted: tuple[signal.Signals, Any] | None = None
         self._orders: int | None = None
 
     def install(self, number: signal.Signals, expected: Any) -> None:
@@ -63,8 +68,17 @@ class InterruptGuard:
             if self._orders is None:
                 reading, self._orders = os.pipe()
                 threading.Thread(target=self._follow_orders, args=(reading,), daemon=True).start()
+                if signal.getsignal(ERRAND) is signal.SIG_DFL:
+                    signal.signal(ERRAND, self._run_errand)
+                    self._replaced[ERRAND] = signal.SIG_DFL
             self._replaced[number] = expected
             signal.signal(number, self._handle)
+
+    def install_soon(self, number: signal.Signals, expected: Any) -> None:
+        """Do what `install` does, from any thread; the main one is interrupted for it."""
+        if ERRAND in self._replaced and signal.getsignal(number) == expected:
+            self._wanted = (number, expected)
+            os.kill(os.getpid(), ERRAND)
 
     def hold(self) -> None:
         """Let what is being cleaned up end: a second signal must not leave jobs behind."""
@@ -82,6 +96,10 @@ class InterruptGuard:
         if self._orders is not None:
             os.close(self._orders)
             self._orders = None
+
+    def _run_errand(self, _number: int, _frame: FrameType | None) -> None:
+        if self._wanted is not None and self._replaced:
+            self.install(*self._wanted)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._is_holding:

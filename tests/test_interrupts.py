@@ -190,6 +190,23 @@ print(attempt(interrupt))
     assert run_program(end, name) == ["foreign", "went on"]
 
 
+def test_another_thread_has_a_handler_set() -> None:
+    end = """
+install()
+signal.signal(signal.SIGUSR1, lambda *_: print("foreign"))
+thread = threading.Thread(target=guard.install_soon, args=(signal.SIGUSR1, signal.SIG_DFL))
+thread.start(), thread.join()
+os.kill(os.getpid(), signal.SIGUSR1)
+signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+thread = threading.Thread(target=guard.install_soon, args=(signal.SIGUSR1, signal.SIG_DFL))
+thread.start(), thread.join()
+print(attempt(lambda: os.kill(os.getpid(), signal.SIGUSR1)))
+guard.restore()
+print({signal.getsignal(each) for each in (signal.SIGUSR1, signal.SIGURG)} == {signal.SIG_DFL})
+"""
+    assert run_program(end, "SIGTERM") == ["foreign", "interrupted", "True"]
+
+
 def test_a_lost_sigterm_comes_back_where_ctrl_c_is_ignored() -> None:
     end = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
