@@ -103,7 +103,8 @@ class World:
         description = JobDescription("Rule one", ("one",), 1, (), None, {}, (), (), ())
         self.job = TrackedJob("000001", description)
         self.inflight.add(self.job)
-        self.launcher.begin(self.job)
+        with self.launcher.hold(0.0):
+            self.launcher.begin(self.job)
 
     def stop(self) -> None:
         """As the conductor ends a run."""
