@@ -104,10 +104,9 @@ class Conductor:
         except BatchxError as error:
             self._warn_once(f"{error} Trying again.")
             return
-        for state in poll.states:
-            job = self._inflight.find(state.job_id)
-            if job is not None:
-                self._note_state(job, state)
+        found = [(self._inflight.find(state.job_id), state) for state in poll.states]
+        works = [self._note_state(job, state) for job, state in found if job is not None]
+        self._workers.start_job_steps(self._collect, [work for work in works if work])
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
             if job is not None:
@@ -150,7 +149,10 @@ class Conductor:
 
     # Watch and collect
 
-    def _note_state(self, job: TrackedJob, state: JobState) -> None:
+    def _note_state(
+        self, job: TrackedJob, state: JobState
+    ) -> tuple[TrackedJob, JobState, bool] | None:
+        """Note what is new of a job; return what `_collect` wants where it has ended."""
         is_first_look = not job.last_status
         if state.status != job.last_status:
             job.last_status = state.status
@@ -170,7 +172,8 @@ class Conductor:
             # A head that was interrupted may have ended it just now.
             is_by_head = state.status_reason in {CANCELLED, CLOSED}
             is_of_earlier_run = job.is_adopted and (is_first_look or is_by_head)
-            self._workers.start_job_step([job], self._collect, job, state, is_of_earlier_run)
+            return job, state, is_of_earlier_run
+        return None
 
     def _look_for_lost(self, job: TrackedJob, job_id: str) -> None:
         """Ask ListJobs for a job that DescribeJobs has not known for long."""

@@ -21,6 +21,9 @@ from snakemake_executor_plugin_batchx.working import Workers
 CLAIM_THREADS = 16
 """How many leases are claimed at once when a run ends."""
 
+JOBS_AT_ONCE = 64
+"""How many jobs are handed over before the first of them are prepared."""
+
 OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
 
 
@@ -47,6 +50,7 @@ class Launcher:
             hold_seconds=context.pace.hold_seconds,
         )
         self._reason = ""
+        self._handed_over: list[tuple[TrackedJob]] = []
         self._obsolete: list[str] = []
         self._doubtful: list[TrackedJob] = []
         self.submitted_count = 0
@@ -58,15 +62,22 @@ class Launcher:
         try:
             yield
         finally:
+            self._begin_preparing()
             if seconds_to_next:
                 self._arrayer.expect_for(seconds_to_next)
             self._arrayer.settle()
             self.submit_ready()
 
     def begin(self, job: TrackedJob) -> None:
-        """Begin to prepare a job."""
+        """Begin to prepare a job that is handed over, in a `with` of `hold`."""
         self._arrayer.expect()
-        self._workers.start_job_step([job], self._prepare, job)
+        self._handed_over.append((job,))
+        if len(self._handed_over) >= JOBS_AT_ONCE:
+            self._begin_preparing()
+
+    def _begin_preparing(self) -> None:
+        works, self._handed_over = self._handed_over, []
+        self._workers.start_job_steps(self._prepare, works)
 
     def begin_anew(self, job: TrackedJob) -> None:
         """Begin again with a job whose adopted Batch job brought nothing."""
@@ -76,7 +87,8 @@ class Launcher:
         )
         self._specs.release(job)
         self._inflight.forget_batch_id(job)
-        self.begin(job)
+        self._arrayer.expect()
+        self._workers.start_job_step([job], self._prepare, job)
 
     def submit_ready(self) -> None:
         """Begin to submit what need not wait for others any longer."""

@@ -12,6 +12,8 @@ from snakemake_executor_plugin_batchx.ports import Log
 JOB_THREADS = 8
 """How many jobs are prepared or collected at once; their files move in a pool of their own."""
 
+JOBS_IN_A_ROW = 16
+
 SUBMIT_THREADS = 4
 """How many submissions are under way at once; what Batch keeps waiting holds up no other work."""
 
@@ -41,6 +43,16 @@ class Workers:
         """Begin to prepare or collect."""
         self._job_pool.submit(self._do, jobs, step, *args)
 
+    def start_job_steps(self, step: Callable[..., None], works: Sequence[tuple[Any, ...]]) -> None:
+        """Begin a step of many jobs: each of `works` is a job and what else the step is given.
+
+        A thread does some in a row, for to hand each over by itself would cost more than many a
+        step does; but no thread stays idle for it.
+        """
+        size = min(JOBS_IN_A_ROW, max(1, len(works) // (4 * JOB_THREADS)))
+        for start in range(0, len(works), size):
+            self._job_pool.submit(self._do_in_turn, step, works[start : start + size])
+
     def start_submission(
         self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any
     ) -> None:
@@ -51,6 +63,10 @@ class Workers:
         """Wait for what has begun; what has not is dropped."""
         self._submit_pool.shutdown(wait=True, cancel_futures=True)
         self._job_pool.shutdown(wait=True, cancel_futures=True)
+
+    def _do_in_turn(self, step: Callable[..., None], works: Sequence[tuple[Any, ...]]) -> None:
+        for work in works:
+            self._do(work[:1], step, *work)
 
     def _do(self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any) -> None:
         try:

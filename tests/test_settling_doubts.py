@@ -62,7 +62,8 @@ class World:
         self.launcher = Launcher(CONTEXT, self.ports, self.inflight, specs, self.workers)
         self.job = TrackedJob("000001", DESCRIPTION)
         self.inflight.add(self.job)
-        self.launcher.begin(self.job)
+        with self.launcher.hold(0.0):
+            self.launcher.begin(self.job)
 
     def stop(self) -> None:
         """As the conductor ends a run."""
