@@ -15,8 +15,12 @@ from snakemake_executor_plugin_batchx.batch.pace import Pace
 from snakemake_executor_plugin_batchx.batch.state import TERMINAL, JobState, interpret_job
 
 MAX_DIRECT_CALLS = 5
-"""Up to so many calls, children are described themselves: to look at their parents first would need
-as many to learn which of them changed."""
+MAX_DIRECT_CHILDREN = 100
+"""Of arrays with so few left, the children are described themselves, with so many calls for all of
+them: to look at their parents first would need as many to learn which of them changed."""
+
+ENDS_PER_CALL = 2
+"""How many jobs should have ended for each call of the next look, at the rate of the last one."""
 
 LIST_JOBS_PAGE = 1000
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html, maxResults"""
@@ -113,27 +117,34 @@ class Watcher:
         # Set first: a call that fails must not be repeated at once.
         self._next_look = now + self._interval_seconds
         states, missing = self._look()
-        has_ended = False
-        for state in states:
-            if state.is_terminal:
-                has_ended = True
-                self._drop(state.job_id)
+        ended = [state.job_id for state in states if state.is_terminal]
+        for job_id in ended:
+            self._drop(job_id)
         lost = self._note_misses(missing, now)
-        longest = min(self.max_interval_seconds, self.pace.longest_look_seconds)
-        longer = min(self._interval_seconds * self.pace.growth, longest)
-        self._interval_seconds = self._get_quick_interval() if has_ended else longer
+        self._interval_seconds = self._choose_interval(len(ended))
         self._next_look = now + self._interval_seconds
         return Poll(tuple(states), lost)
 
+    def _choose_interval(self, ended: int) -> float:
+        """Return the seconds to the next look after one that told of so many ends."""
+        if not ended:
+            return self._limit(self._interval_seconds * self.pace.growth)
+        seconds = self._interval_seconds / ended * ENDS_PER_CALL * self._count_calls()
+        return max(self._get_quick_interval(), self._limit(seconds))
+
     def _get_quick_interval(self) -> float:
-        """Return the seconds between looks while jobs end.
+        """Return the seconds between looks while jobs begin or end.
 
         In a large run some job always does: where a look takes several calls it has to wait.
         """
+        return self._limit(self.pace.first_look_seconds * self._count_calls() ** 2)
+
+    def _limit(self, seconds: float) -> float:
+        return min(seconds, self.max_interval_seconds, self.pace.longest_look_seconds)
+
+    def _count_calls(self) -> int:
         direct, parents = self._choose_ids()
-        calls = math.ceil((len(direct) + len(parents)) / DESCRIBE_JOBS_IDS)
-        longest = min(self.max_interval_seconds, self.pace.longest_look_seconds)
-        return min(self.pace.first_look_seconds * max(1, calls) ** 2, longest)
+        return max(1, math.ceil((len(direct) + len(parents)) / DESCRIBE_JOBS_IDS))
 
     def _choose_ids(self) -> tuple[list[str], list[str]]:
         """Return the jobs to describe themselves, and the arrays whose parent is."""
@@ -141,7 +152,7 @@ class Watcher:
         room = MAX_DIRECT_CALLS * DESCRIBE_JOBS_IDS - len(direct)
         for parent, array in sorted(self._arrays.items(), key=lambda item: len(item[1].waiting)):
             room -= len(array.waiting)
-            if room >= 0:
+            if room >= 0 and len(array.waiting) <= MAX_DIRECT_CHILDREN:
                 direct += _make_ids(parent, array.waiting)
             else:
                 parents.append(parent)
