@@ -97,9 +97,14 @@ class InterruptGuard:
             os.close(self._orders)
             self._orders = None
 
-    def _run_errand(self, _number: int, _frame: FrameType | None) -> None:
-        if self._wanted is not None and self._replaced:
-            self.install(*self._wanted)
+    def _run_errand(self, _number: int, frame: FrameType | None) -> None:
+        if self._wanted is None or not self._replaced:
+            return
+        number, expected = self._wanted
+        self.install(number, expected)
+        # Where the handler itself is interrupted, it waits for what its own thread holds.
+        if frame is not None and frame.f_code is getattr(expected, "__code__", None):
+            self._handle(number, frame)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._is_holding:

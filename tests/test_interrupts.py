@@ -207,6 +207,29 @@ print({signal.getsignal(each) for each in (signal.SIGUSR1, signal.SIGURG)} == {s
     assert run_program(end, "SIGTERM") == ["foreign", "interrupted", "True"]
 
 
+def test_a_handler_that_waits_for_its_own_thread_is_ended() -> None:
+    end = """
+lock = threading.Lock()
+
+def wait_for_lock(*_):
+    with lock:
+        print("never")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+guard.install(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, wait_for_lock)
+
+def choose_jobs():
+    with lock:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+threading.Timer(0.2, guard.install_soon, (signal.SIGTERM, wait_for_lock)).start()
+print(attempt(choose_jobs), lock.locked())
+"""
+    assert run_program(end, "SIGTERM") == ["interrupted False"]
+
+
 def test_a_lost_sigterm_comes_back_where_ctrl_c_is_ignored() -> None:
     end = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)

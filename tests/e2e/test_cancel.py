@@ -20,6 +20,7 @@ SIX_LONG_JOBS = """
 
 SINGLY = ("--batchx-array", "off")
 MOMENTS = {
+    "while jobs are chosen": ("Select jobs to execute", 0, ()),
     "while jobs are handed over": ("Execute 6 jobs", 0, ()),
     "with the first job submitted": ("is Batch job", 1, SINGLY),
     "with all jobs submitted": ("is Batch job", 6, SINGLY),
