@@ -119,7 +119,7 @@ class S3Gateway:
         return self._call("s3:GetObject", key, read)
 
     def read_bytes(self, key: str) -> bytes:
-        """Return a whole object; S3's checksum is verified by botocore."""
+        """Return a whole object; S3's checksum is verified."""
 
         def read() -> bytes:
             with self._quick.watch(key):

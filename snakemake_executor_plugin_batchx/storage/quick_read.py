@@ -5,6 +5,8 @@ what nobody looks at. Here the address is the one that boto3 chose for an earlie
 bucket, the signature botocore's, and the connections those of the client.
 """
 
+import base64
+import hashlib
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -19,6 +21,10 @@ OK = 200
 
 PLAIN_SIGNATURE = "s3v4"
 """Other kinds of buckets want other signatures, which are left to boto3."""
+
+WANTED = {"x-amz-checksum-mode": "ENABLED"}
+CHECKSUM = "x-amz-checksum-sha256"
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
 
 UNESCAPED = "/~"
 """What botocore leaves in a key as it is, besides what every URL does (botocore/serialize.py)."""
@@ -35,7 +41,7 @@ class Route:
 
     def sign(self, key: str) -> AWSRequest:
         """Return a signed request for an object."""
-        request = AWSRequest("GET", self.prefix + quote_key(key))
+        request = AWSRequest("GET", self.prefix + quote_key(key), headers=dict(WANTED))
         auth = self.signer.get_auth_instance(self.signing_name, self.region, PLAIN_SIGNATURE)
         auth.add_auth(request)
         return request
@@ -65,7 +71,9 @@ class QuickReader:
             content: bytes = answer.content
         except botocore.exceptions.BotoCoreError:
             return None
-        return content if answer.status_code == OK else None
+        if answer.status_code != OK or not is_whole(content, answer.headers.get(CHECKSUM)):
+            return None
+        return content
 
     @contextmanager
     def watch(self, key: str) -> Iterator[None]:
@@ -89,6 +97,13 @@ class QuickReader:
                 signing_name=signing["signing_name"],
                 region=signing.get("region", signing["region_name"]),
             )
+
+
+def is_whole(content: bytes, checksum: str | None) -> bool:
+    """Tell whether content has the checksum (base64 of a SHA-256) that S3 knows, if any."""
+    return (
+        checksum is None or base64.b64encode(hashlib.sha256(content).digest()) == checksum.encode()
+    )
 
 
 def quote_key(key: str) -> str:

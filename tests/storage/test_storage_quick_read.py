@@ -1,5 +1,7 @@
 """Small objects read past boto3: the same bytes, and boto3's word where something is wrong."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from snakemake_executor_plugin_batchx.storage.gateway import (
     S3Gateway,
     StorageError,
 )
+from snakemake_executor_plugin_batchx.storage.quick_read import is_whole
 
 BUCKET = "quick-bucket"
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "key", "aws_secret_access_key": "secret"}
@@ -66,6 +69,13 @@ def test_a_first_object_that_is_missing_teaches_nothing_wrong(url: str) -> None:
         gateway.read_bytes("missing")
     gateway.write_bytes("there", b"1")
     assert gateway.read_bytes("there") == b"1"
+
+
+def test_an_object_with_another_checksum_is_not_whole() -> None:
+    right = base64.b64encode(hashlib.sha256(b"content").digest()).decode()
+    assert is_whole(b"content", right)
+    assert is_whole(b"content", None)
+    assert not is_whole(b"contend", right)
 
 
 def test_other_signatures_are_left_to_boto3(url: str) -> None:
