@@ -30,7 +30,6 @@ AWS_CLIENTS = (
     "aws/",
     "local/",
     "storage/gateway.py",
-    "storage/quick_read.py",
     "storage/s3_provider.py",
     "batch/gateway.py",
     "images/ecr.py",

@@ -1,6 +1,5 @@
 """The one place that calls S3."""
 
-import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,7 +12,6 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.quick_read import QuickReader
 
 CLIENT_CONFIG = Config(
     max_pool_connections=32,
@@ -103,10 +101,6 @@ class S3Gateway:
         self._client = client
         self.bucket = bucket
 
-    @functools.cached_property
-    def _quick(self) -> QuickReader:
-        return QuickReader(self._client)
-
     def read_range(self, key: str, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of an object from `offset` on."""
         wanted = f"bytes={offset}-{offset + size - 1}"
@@ -119,16 +113,14 @@ class S3Gateway:
         return self._call("s3:GetObject", key, read)
 
     def read_bytes(self, key: str) -> bytes:
-        """Return a whole object; S3's checksum is verified."""
+        """Return a whole object; S3's checksum is verified by botocore."""
 
         def read() -> bytes:
-            with self._quick.watch(key):
-                answer = self._client.get_object(Bucket=self.bucket, Key=key)
-                body: bytes = answer["Body"].read()
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            body: bytes = answer["Body"].read()
             return body
 
-        content = self._quick.read(key)
-        return self._call("s3:GetObject", key, read) if content is None else content
+        return self._call("s3:GetObject", key, read)
 
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write an object whole; S3 verifies a SHA-256 of it."""
