@@ -29,7 +29,8 @@ class TrialReport:
     """What came of a trial: findings, durations and some counts.
 
     ``whole_seconds`` is that of the head that nothing happened to, ``exit_seconds`` of the one that
-    was told to end, from the signal on; 0 where there was none.
+    was told to end, from the signal on; 0 where there was none. ``early_seconds`` is how long the
+    first head took if it ended before it could be hit.
     """
 
     plan: TrialPlan
@@ -38,6 +39,7 @@ class TrialReport:
     seconds: float
     whole_seconds: float
     exit_seconds: float
+    early_seconds: float | None
     attempts: int
     interrupted: int
 
@@ -53,6 +55,7 @@ class Trial:
         expected_seconds: the duration of an undisturbed run.
         whole_seconds: how long its last head took, if nothing happened to that.
         exit_seconds: how long its head took to end once it was told to.
+        early_seconds: how long its first head took, if it ended before it could be hit.
     """
 
     plan: TrialPlan
@@ -61,6 +64,7 @@ class Trial:
     expected_seconds: float
     whole_seconds: float = 0.0
     exit_seconds: float = 0.0
+    early_seconds: float | None = None
 
     @property
     def work_folder(self) -> Path:
@@ -87,6 +91,8 @@ class Trial:
         started = time.time()
         with self._start_head() as head:
             if head.wait(blow.moment * self.expected_seconds) is not None:
+                if blow is self.plan.blows[0]:
+                    self.early_seconds = time.time() - started
                 return Findings()
             head.send(blow.ending)
             if blow.ending is signal.SIGKILL:
@@ -153,6 +159,7 @@ def run_trial(
         time.monotonic() - started,
         trial.whole_seconds,
         trial.exit_seconds,
+        trial.early_seconds,
         *_count_attempts(list(jobs.values())),
     )
 
