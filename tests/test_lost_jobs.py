@@ -53,7 +53,8 @@ def start(folder: Path, batch: SlowBatch) -> tuple[Conductor, str, ForgettingWat
     """Return a conductor that has just begun to look for its one job."""
     watcher = ForgettingWatcher()
     conductor = Conductor(CONTEXT, make_ports(folder, batch, watcher=watcher))
-    submission = conductor.hand_over(DESCRIPTION)
+    with conductor.open_portion():
+        submission = conductor.hand_over(DESCRIPTION)
     while not batch.is_asked.wait(0.01):
         conductor.tick()
     return conductor, submission, watcher
