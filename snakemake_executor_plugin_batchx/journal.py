@@ -30,6 +30,7 @@ class Journal:
         self.path = path
         self._clock = clock
         self._lock = threading.Lock()
+        self._is_torn = False
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what could not be written must not be tried again at the end.
         self._file = path.open("ab", buffering=0)
@@ -54,9 +55,17 @@ class Journal:
         )
         try:
             with self._lock:
-                self._file.write(line.encode() + b"\n")
+                self._write_line(line.encode() + b"\n")
                 if is_intent:
                     os.fsync(self._file.fileno())
         except OSError:
             if is_intent:
                 raise
+
+    def _write_line(self, line: bytes) -> None:
+        """Write a line whole; after one that was torn, as on a full disk, on a line of its own."""
+        rest = memoryview(b"\n" + line if self._is_torn else line)
+        self._is_torn = True
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._is_torn = False

@@ -1,6 +1,7 @@
 """The journal: whole lines, at once on the disk, from any thread."""
 
 import json
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,21 @@ def test_lines_of_many_threads_do_not_mix(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(write, range(200)))
     assert sorted(line["number"] for line in read_lines(journal.path)) == list(range(200))
+
+
+def test_a_line_torn_by_a_full_disk_spoils_none_after_it(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:
+        journal.write("run")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.path.stat().st_size + 9, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                journal.write("intent", is_intent=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        journal.write("state")
+    first, torn, last = journal.path.read_text(encoding="utf-8").splitlines()
+    assert (json.loads(first)["event"], len(torn), json.loads(last)["event"]) == ("run", 9, "state")
 
 
 def test_after_its_end_a_journal_takes_nothing(tmp_path: Path) -> None:
