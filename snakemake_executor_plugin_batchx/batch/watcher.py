@@ -198,7 +198,7 @@ class Watcher:
         states = [JobState(job_id, "SUCCEEDED", "", ()) for job_id in sorted(succeeded)]
         return states, sorted(ids.get("FAILED", set()) & ours)
 
-    def _drop(self, job_id: str) -> None:
+    def _drop(self, job_id: str, *, ended: int = 1) -> None:
         parent, index = split_child_id(job_id)
         if index is None:
             self._singles.discard(job_id)
@@ -207,7 +207,7 @@ class Watcher:
         if array is None or index not in array.waiting:
             return
         array.waiting.remove(index)
-        array.ended += 1
+        array.ended += ended
         if not array.waiting:
             del self._arrays[parent]
 
@@ -223,7 +223,7 @@ class Watcher:
                 array = self._arrays.get(job_id)
                 lost += _make_ids(job_id, array.waiting) if array else [job_id]
         for job_id in lost:
-            self._drop(job_id)
+            self._drop(job_id, ended=0)
         return tuple(lost)
 
 

@@ -209,6 +209,19 @@ def test_what_is_unknown_for_long_is_lost_and_not_asked_for_any_more(size: int) 
     assert sorted(j for poll in late for j in poll.lost) == sorted(ids)
 
 
+def test_a_child_that_is_lost_does_not_count_as_ended() -> None:
+    world = World(longest_seconds=1)
+    ids = world.account.add_array("p", 100)
+    del world.account.statuses[ids[0]]
+    world.watcher.watch(ids)
+    assert [poll.lost for poll in world.run_for(600) if poll.lost] == [(ids[0],)]
+    others = [f"job-{number}" for number in range(450)]  # so many that the parent is described
+    world.account.statuses |= dict.fromkeys(others, "RUNNING")
+    world.watcher.watch(others)
+    world.account.statuses[ids[1]] = "FAILED"
+    assert list_ended(world.run_for(60)) == {ids[1]: "FAILED"}
+
+
 def test_a_failing_call_is_not_repeated_at_once() -> None:
     world = World()
 
