@@ -68,9 +68,13 @@ class OpenRun:
         ports.log.info(f"batchx: {summary}")
 
     def _close_earlier_runs(self) -> None:
-        """Close the journals of earlier runs of which nothing is left; tell of what is."""
+        """Close the journals of earlier runs of which nothing is left; tell of what is.
+
+        Where this run is stopped, what it took up may be there still, and bears their tags.
+        """
         if not self.earlier.left:
-            self.earlier.close(self.ports.journal.path.stem, time.time)
+            if not self.conductor.has_unreported:
+                self.earlier.close(self.ports.journal.path.stem, time.time)
             return
         runs = " ".join(path.stem for path in self.earlier.journals)
         self.ports.log.info(
