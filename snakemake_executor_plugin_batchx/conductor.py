@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM
+from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, CLOSED, is_of_head
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
 from snakemake_executor_plugin_batchx.collecting import Collector, ResultGoneError
@@ -28,10 +29,6 @@ from snakemake_executor_plugin_batchx.working import Workers
 
 STUCK = "MISCONFIGURATION:"
 """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
-
-CANCELLED = "The Snakemake run was cancelled by its user."
-CLOSED = "The Snakemake run has ended."
-"""Why heads end jobs, as Batch tells it of them afterwards."""
 
 OWN_FAILURES = frozenset({"batchx", "bug"})
 """Kinds of outcome that tell of the head, not of the job."""
@@ -89,6 +86,14 @@ class Conductor:
         self._ports.journal.write("reported", submission=submission)
         self._owed.discard(submission)
 
+    def note_rejected(self, submission: str) -> None:
+        """Note that Snakemake has recorded a job as failed: it is not to be taken up as it is.
+
+        But while a run is stopped Snakemake may hear of failures that are none of the job's.
+        """
+        if submission in self._owed and not self._inflight.is_cancelled:
+            self.note_reported(submission)
+
     def tick(self) -> None:
         """Submit what need not wait any longer, ask Batch what is new if it is time to.
 
@@ -135,11 +140,12 @@ class Conductor:
         """End what is left, and wait for what is being submitted or collected."""
         self.cancel(CLOSED)
         self._workers.close()
+        self._launcher.end_obsolete()
         try:
             self._launcher.settle_doubts()
         except BatchxError as error:
             self._warn_once(f"A submission that Batch never answered may have left a job: {error}")
-        self._specs.release_all()
+        self._specs.release_all(self._ports.left.list_spec_keys())
         self._forget_specs()
 
     def _warn_once(self, message: str) -> None:
@@ -170,7 +176,7 @@ class Conductor:
             )
         if state.is_terminal and self._inflight.claim_collecting(job):
             # A head that was interrupted may have ended it just now.
-            is_by_head = state.status_reason in {CANCELLED, CLOSED}
+            is_by_head = is_of_head(state.status_reason)
             is_of_earlier_run = job.is_adopted and (is_first_look or is_by_head)
             return job, state, is_of_earlier_run
         return None

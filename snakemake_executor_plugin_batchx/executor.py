@@ -137,7 +137,9 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     def handle_job_error(self, job: Any) -> None:
         """Put back what update() outputs were; called when Snakemake has removed them."""
         self._duties.restore_backups(job)
-        self._submissions.pop(job, None)
+        submission = self._submissions.pop(job, None)
+        if submission is not None and self._open_run is not None:
+            self._open_run.conductor.note_rejected(submission)
 
     def _get_run(self) -> "OpenRun":
         """Open the run with the first job: with nothing to be done, AWS is not asked."""

@@ -5,11 +5,12 @@ That is one that an earlier run left, where there is one; else a new one, alone 
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, decide_adoption
 from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
+from snakemake_executor_plugin_batchx.batch.reasons import OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import claim_lease
@@ -23,8 +24,6 @@ CLAIM_THREADS = 16
 
 JOBS_AT_ONCE = 64
 """How many jobs are handed over before the first of them are prepared."""
-
-OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
 
 
 class Launcher:
@@ -118,15 +117,25 @@ class Launcher:
         Of those that ListJobs does not show yet, this head takes the lease: they will do no work.
         Raises BatchxError where AWS cannot be asked.
         """
-        submitter = self._ports.submitter
-        doubts = submitter.list_doubts()
-        ids = [job_id for doubt in doubts for job_id in submitter.find_accepted(doubt, "cancel")]
-        # Also of those that were submitted again: a twin that is not shown yet would work for them.
+        found: list[str] = []
+        with ExitStack() as stack:  # what one step could not do keeps none from the next
+            stack.callback(self._end_found, found)
+            stack.callback(self._claim_doubtful, found)
+            for doubt in self._ports.submitter.list_doubts():
+                found += self._ports.submitter.find_accepted(doubt, "cancel")
+
+    def _end_found(self, found: list[str]) -> None:
+        if found:
+            self.end_on_batch(list(dict.fromkeys(found)))
+
+    def _claim_doubtful(self, found: list[str]) -> None:
+        """Take the leases of jobs that may have a twin; add the twins that work already.
+
+        Also of those that were submitted again: a twin that is not shown yet would work for them.
+        """
         undecided = self._inflight.list_undecided(job.submission for job in self._doubtful)
         with ThreadPoolExecutor(CLAIM_THREADS) as pool:
-            ids += filter(None, pool.map(self._claim, undecided))
-        if ids:
-            self.end_on_batch(list(dict.fromkeys(ids)))
+            found += filter(None, pool.map(self._claim, undecided))
 
     def _claim(self, job: TrackedJob) -> str | None:
         """Take a job's lease for this head; return who else works under it."""
@@ -150,13 +159,17 @@ class Launcher:
         if left is None:
             return False
         files = job.description.storage_files
-        found = decide_adoption(ports.store, left, job.fingerprint, files, self._context.run_id)
+        self._specs.note(left.spec_key, [job])
+        try:
+            found = decide_adoption(ports.store, left, job.fingerprint, files, self._context.run_id)
+        except BaseException:
+            ports.left.put_back(left)
+            raise
         if found.adopted_id is None:
             self._obsolete += [found.obsolete_id] if found.obsolete_id else []
             return False
         job.is_adopted = True
         job.prefix, job.name, job.spec_key = left.prefix, left.name, left.spec_key
-        self._specs.note(left.spec_key, [job])
         ports.journal.write(
             "adopted",
             name=job.name,
@@ -185,7 +198,7 @@ class Launcher:
     def _submit(self, group: list[ReadyJob]) -> None:
         if self._inflight.is_cancelled:
             return
-        self._end_obsolete()
+        self.end_obsolete()
         ports, jobs = self._ports, [ready.job for ready in group]
         planned = self._preparer.plan_group(group)
         self._specs.note(planned.spec_key, jobs)
@@ -205,8 +218,11 @@ class Launcher:
             return
         self._tell_submitted(group, job_id)
 
-    def _end_obsolete(self) -> None:
-        """End jobs of earlier runs whose work is done anew, before the new ones are submitted."""
+    def end_obsolete(self) -> None:
+        """End jobs of earlier runs whose work is done anew, before the new ones are submitted.
+
+        And when this run ends, for no later one knows of them.
+        """
         obsolete, self._obsolete = self._obsolete, []
         if obsolete:
             self._ports.log.info(

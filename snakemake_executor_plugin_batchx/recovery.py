@@ -102,7 +102,9 @@ class _Reader:
         elif kind in {"intent", "adopted"}:
             self._note_jobs(event)
         elif kind == "submitted":
-            self._note_ids(self._submissions[event["spec_key"]], event["batch_job_id"])
+            # None where a full disk kept the intent out: then nothing was submitted.
+            submissions = self._submissions.get(event["spec_key"], [])
+            self._note_ids(submissions, event["batch_job_id"])
         elif kind == "follows":
             self._note_ids([event["submission"]], event["batch_job_id"])
         elif kind == "reported" or (kind == "verdict" and event["kind"] != "success"):
@@ -125,7 +127,7 @@ class _Reader:
     def _note_ids(self, submissions: Sequence[str], batch_job_id: str) -> None:
         is_array = len(submissions) > 1
         for index, submission in enumerate(submissions):
-            work = self._works[submission]
+            work = self._works.get(submission, "")
             if work in self.left:
                 job_id = make_child_id(batch_job_id, index) if is_array else batch_job_id
                 self.left[work] = replace(self.left[work], batch_job_id=job_id)
@@ -155,6 +157,16 @@ class LeftJobs:
         """Return what was left of this work, and let it go; None where nothing was."""
         with self._lock:
             return self._jobs.pop(work, None)
+
+    def put_back(self, job: LeftJob) -> None:
+        """Keep a job after all: what becomes of it could not be decided."""
+        with self._lock:
+            self._jobs[job.work] = job
+
+    def list_spec_keys(self) -> set[str]:
+        """Return the keys of the specs that these jobs have."""
+        with self._lock:
+            return {job.spec_key for job in self._jobs.values()}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Specs that hold secrets, kept for as long as a job needs them."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
@@ -17,6 +17,7 @@ class Deleter(Protocol):
 class KeptSpecs:
     """Which jobs need which spec object; with none left, a spec with the values of `envvars:` goes.
 
+    One of an earlier run stays to the end: of its array more jobs may be taken up.
     Safe to use from many threads.
     """
 
@@ -41,6 +42,8 @@ class KeptSpecs:
 
     def release(self, job: TrackedJob) -> None:
         """Note that a job does not need its spec any more."""
+        if job.is_adopted:
+            return
         with self._lock:
             users = self._users.get(job.spec_key)
             if users is None:
@@ -50,15 +53,24 @@ class KeptSpecs:
                 del self._users[job.spec_key]
                 self._unneeded.append(job.spec_key)
 
-    def release_all(self) -> None:
-        """Note that no job needs its spec any more."""
+    def release_all(self, kept: Collection[str]) -> None:
+        """Note that no job needs its spec any more, except for these keys."""
         with self._lock:
-            self._unneeded += self._users
+            self._unneeded += [key for key in self._users if key not in kept]
             self._users = {}
 
     def delete_unneeded(self) -> None:
-        """Delete what no job needs, many in one request; raises StorageError where S3 refuses."""
+        """Delete what no job needs, many in one request; raises StorageError where S3 refuses.
+
+        Then it is tried once more after `release_all`.
+        """
         with self._lock:
             keys, self._unneeded = self._unneeded, []
-        if keys:
+        if not keys:
+            return
+        try:
             self._store.delete_objects(keys)
+        except BaseException:
+            with self._lock:
+                self._users |= {key: set() for key in keys}
+            raise

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 from head_world import CONTEXT, DESCRIPTION, make_ports
 
+from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, OF_HEADS
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.watcher import Poll
-from snakemake_executor_plugin_batchx.conductor import CANCELLED, Conductor
+from snakemake_executor_plugin_batchx.conductor import Conductor
 from snakemake_executor_plugin_batchx.job.lease import take_lease
 from snakemake_executor_plugin_batchx.recovery import LeftJobs, read_left_jobs
 
@@ -46,6 +47,11 @@ class ToldWatcher:
         return Poll(tuple(JobState(i, "FAILED", why, ()) for i, why in told if why is not None))
 
 
+def hand_over(conductor: Conductor) -> None:
+    with conductor.open_portion():
+        conductor.hand_over(DESCRIPTION)
+
+
 def run_until(conductor: Conductor, watcher: ToldWatcher, count: int) -> None:
     while len(watcher.watched) < count:
         conductor.tick()
@@ -67,7 +73,7 @@ def test_a_job_that_was_ended(
     watcher = ToldWatcher()
     ports = make_ports(tmp_path, PlainBatch(), watcher=watcher)
     first = Conductor(CONTEXT, ports)
-    first.hand_over(DESCRIPTION)
+    hand_over(first)
     run_until(first, watcher, 1)
     first.close()
     (left,) = read_left_jobs([tmp_path / "run.jsonl"])
@@ -86,8 +92,42 @@ def test_a_job_that_was_ended(
             left=LeftJobs([left]),
         ),
     )
-    second.hand_over(DESCRIPTION)
+    hand_over(second)
     run_until(second, watcher, len(watched))
     assert watcher.watched == watched
+    assert second.take_outcomes() == {}
+    second.close()
+
+
+class ScriptedWatcher(ToldWatcher):
+    """Tells one state after the other, from when a job is watched."""
+
+    def __init__(self, *states: JobState) -> None:
+        super().__init__()
+        self.states = list(states)
+
+    def poll_if_due(self) -> Poll:
+        return Poll((self.states.pop(0),)) if self.watched and self.states else Poll()
+
+
+@pytest.mark.parametrize("reason", [*OF_HEADS, f"Array child terminated: {CANCELLED}"])
+def test_a_job_that_a_head_was_ending_when_it_was_taken_up(tmp_path: Path, reason: str) -> None:
+    ports = make_ports(tmp_path, PlainBatch(), watcher=ToldWatcher())
+    first = Conductor(CONTEXT, ports)
+    with first.open_portion():
+        hand_over(first)
+    run_until(first, cast(Any, ports.watcher), 1)
+    first.close()
+    (tmp_path / "second").mkdir()
+    states = [JobState("job-1", "RUNNING", "", ()), JobState("job-1", "FAILED", reason, ())]
+    watcher = ScriptedWatcher(*states)
+    left = LeftJobs(read_left_jobs([tmp_path / "run.jsonl"]))
+    batch = PlainBatch(first=2)
+    ports = make_ports(tmp_path / "second", batch, watcher=watcher, store=ports.store, left=left)
+    second = Conductor(CONTEXT, ports)
+    with second.open_portion():
+        hand_over(second)
+    run_until(second, watcher, 2)
+    assert watcher.watched == ["job-1", "job-2"]
     assert second.take_outcomes() == {}
     second.close()

@@ -121,6 +121,11 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     assert read_left_jobs([path]) == [make_left("1", "w", None)]
 
 
+def test_a_submission_without_its_intent_is_left_out(tmp_path: Path) -> None:
+    torn = {"event": "follows", "submission": "9", "batch_job_id": "x"}
+    assert read_left_jobs([write_journal(tmp_path, "r", SUBMITTED, torn)]) == []
+
+
 def test_lines_of_another_schema_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text(json.dumps({"v": 1, "event": "intent", "submission": "1"}) + "\n")

@@ -29,6 +29,7 @@ class ForgetfulBatch:
         self.ended: list[str] = []
         self.is_answered = threading.Event()
         self.is_lost = threading.Event()
+        self.is_reachable = True
 
     def submit_job(self, _request: dict[str, Any]) -> str:
         self.submitted.append(f"job-{len(self.submitted) + 1}")
@@ -39,6 +40,8 @@ class ForgetfulBatch:
         return self.submitted[-1]
 
     def find_jobs_by_name(self, *_: object) -> list[dict[str, Any]]:
+        if not self.is_reachable:
+            raise LOST
         return []
 
     def describe_jobs(self, *_: object) -> list[dict[str, Any]]:
@@ -99,6 +102,16 @@ def test_a_twin_that_works_already_is_ended(tmp_path: Path) -> None:
     wait(world.batch.is_answered)
     take_lease(world.store, world.job.lease_key, "job-1")
     world.stop()
+    assert "job-1" in world.batch.ended
+
+
+def test_a_twin_that_works_is_ended_though_batch_lists_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, lost=1)
+    wait(world.batch.is_answered)
+    take_lease(world.store, world.job.lease_key, "job-1")
+    world.batch.is_reachable = False
+    with pytest.raises(UnansweredError):
+        world.stop()
     assert "job-1" in world.batch.ended
 
 

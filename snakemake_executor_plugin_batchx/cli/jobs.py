@@ -13,6 +13,7 @@ from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.listing import FoundJob, find_jobs
+from snakemake_executor_plugin_batchx.batch.reasons import SWEPT
 from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options, open_aws
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import STATE_DIR
@@ -23,8 +24,6 @@ QUEUE_VARIABLE = "SNAKEMAKE_BATCHX_JOB_QUEUE"
 
 RETRY_SECONDS = 120.0
 """How long a command tries what AWS or the network keeps from it."""
-
-REASON = "Ended by batchx jobs sweep: the head of its run is gone."
 
 AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -153,7 +152,7 @@ def run_sweep(args: argparse.Namespace) -> int:
         print(*format_jobs(jobs, time.time()), sep="\n", end="\n" if jobs else "")
         _say(f"{_count(jobs)} would be ended")
         return refused
-    problems = gateway.terminate_jobs([job.job_id for job in jobs], REASON)
+    problems = gateway.terminate_jobs([job.job_id for job in jobs], SWEPT)
     for problem in problems:
         _say(problem)
     ended = "are being ended" if not problems else "were to be ended, not all could be"

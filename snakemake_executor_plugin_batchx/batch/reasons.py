@@ -1,0 +1,13 @@
+"""Why heads end jobs, as Batch tells it of them afterwards."""
+
+CANCELLED = "The Snakemake run was cancelled by its user."
+CLOSED = "The Snakemake run has ended."
+OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
+SWEPT = "Ended by batchx jobs sweep: the head of its run is gone."
+
+OF_HEADS = (CANCELLED, CLOSED, OBSOLETE, SWEPT)
+
+
+def is_of_head(status_reason: str) -> bool:
+    """Tell whether a job was ended by a head, whatever Batch adds to what it was told."""
+    return any(reason in status_reason for reason in OF_HEADS)
