@@ -22,6 +22,10 @@ MAX_DOUBLINGS = 6
 STEP_SECONDS = 0.5
 """How late a waiting call notices at most that it is not wanted any more."""
 
+IAM_NAMES = {"TerminateJobs": "TerminateJob"}
+"""Calls whose permission has another name than they have
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html)."""
+
 WARN_SECONDS = 30.0
 """After so long the user is told what a call waits for."""
 
@@ -78,7 +82,7 @@ class Retrier:
             try:
                 answer = function()
             except CALL_ERRORS as error:
-                told = explain_error(error, f"batch:{operation}")
+                told = explain_error(error, f"batch:{IAM_NAMES.get(operation, operation)}")
                 self._note(told)
                 delay = self._choose_delay(attempt)
                 waited = self._clock() - started

@@ -90,6 +90,14 @@ def test_what_aws_may_have_taken_is_not(failure: Exception) -> None:
     assert len(bench.tried_at) == 2
 
 
+def test_a_missing_permission_is_told_by_the_name_that_iam_has_for_it() -> None:
+    def refuse() -> None:
+        raise make_refusal("AccessDeniedException", 403)
+
+    with pytest.raises(AwsError, match="refuses batch:TerminateJob:"):
+        Bench().retrier.call("TerminateJobs", "cancel", refuse, FOREVER)
+
+
 def test_a_refusal_is_told_at_once_in_the_words_of_aws() -> None:
     bench = Bench()
     with pytest.raises(AwsError, match="JobQueue q is not valid") as caught:
