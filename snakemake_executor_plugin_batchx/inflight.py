@@ -5,7 +5,6 @@ goes by; this one can.
 """
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
@@ -149,12 +148,6 @@ class InFlight:
             for job in ending:
                 job.is_ended_by_us = True
             return ending
-
-    def list_undecided(self, submissions: Iterable[str]) -> list[TrackedJob]:
-        """Return those of these jobs that have no outcome yet."""
-        with self._lock:
-            found = (self._jobs.get(submission) for submission in submissions)
-            return [job for job in found if job and job.outcome is None]
 
 
 def _is_to_be_ended(job: TrackedJob) -> bool:

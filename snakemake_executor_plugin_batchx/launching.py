@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.batch.reasons import OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import claim_lease
+from snakemake_executor_plugin_batchx.left_teller import LeftTeller
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
@@ -48,6 +49,7 @@ class Launcher:
             quiet_seconds=context.pace.quiet_seconds,
             hold_seconds=context.pace.hold_seconds,
         )
+        self._told = LeftTeller()
         self._reason = ""
         self._handed_over: list[tuple[TrackedJob]] = []
         self._obsolete: list[str] = []
@@ -80,10 +82,7 @@ class Launcher:
 
     def begin_anew(self, job: TrackedJob) -> None:
         """Begin again with a job whose adopted Batch job brought nothing."""
-        self._ports.log.info(
-            f"batchx: {job.description.label}: Batch job {job.batch_job_id} of an earlier run was "
-            "ended, failed or left no result; its work is submitted anew."
-        )
+        self._told.note("anew", job)
         self._specs.release(job)
         self._inflight.forget_batch_id(job)
         self._arrayer.expect()
@@ -91,6 +90,8 @@ class Launcher:
 
     def submit_ready(self) -> None:
         """Begin to submit what need not wait for others any longer."""
+        for line in self._told.take_lines():
+            self._ports.log.info(line)
         for group in self._arrayer.take_ready():
             # In Snakemake's order, whichever thread was the quickest.
             self._begin_submitting(sorted(group, key=lambda ready: ready.job.submission))
@@ -133,9 +134,11 @@ class Launcher:
 
         Also of those that were submitted again: a twin that is not shown yet would work for them.
         """
-        undecided = self._inflight.list_undecided(job.submission for job in self._doubtful)
+        brought_nothing = [
+            job for job in self._doubtful if job.outcome is None or job.outcome.message
+        ]
         with ThreadPoolExecutor(CLAIM_THREADS) as pool:
-            found += filter(None, pool.map(self._claim, undecided))
+            found += filter(None, pool.map(self._claim, brought_nothing))
 
     def _claim(self, job: TrackedJob) -> str | None:
         """Take a job's lease for this head; return who else works under it."""
@@ -177,11 +180,9 @@ class Launcher:
             batch_job_id=found.adopted_id,
             jobs=[make_journal_item(job)],
         )
-        ports.log.info(
-            f"batchx: {job.description.label} was submitted by an earlier run as Batch job "
-            f"{found.adopted_id} ({job.name}), which is taken up."
-        )
-        if not self._inflight.note_batch_id(job, found.adopted_id):
+        has_gone_on = self._inflight.note_batch_id(job, found.adopted_id)
+        self._told.note("taken up", job)
+        if not has_gone_on:
             self.end_on_batch([found.adopted_id])
         return True
 

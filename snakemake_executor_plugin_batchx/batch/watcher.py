@@ -156,25 +156,30 @@ class Watcher:
                 direct += _make_ids(parent, array.waiting)
             else:
                 parents.append(parent)
+                # One of its children, to be told what they all wait for.
+                direct.append(make_child_id(parent, min(array.waiting)))
         return direct, parents
 
     def _look(self) -> tuple[list[JobState], set[str]]:
         direct, parents = self._choose_ids()
         details = self.teller.describe_jobs([*direct, *parents])
         missing = {*direct, *parents} - {detail["jobId"] for detail in details}
-        states, doubtful = [], []
+        listed: list[JobState] = []
+        described: list[JobState] = []
+        doubtful: list[str] = []
         for detail in details:
             array = self._arrays.get(detail["jobId"])
             if array is None:
-                states.append(interpret_job(detail))
+                described.append(interpret_job(detail))
                 continue
             succeeded, doubted = self._list_ended(detail, array)
-            states += succeeded
+            listed += succeeded
             doubtful += doubted
         if doubtful:
             # What is missing here is asked for again: the parent goes on telling of it.
-            states += map(interpret_job, self.teller.describe_jobs(doubtful))
-        return states, missing
+            described += map(interpret_job, self.teller.describe_jobs(doubtful))
+        states = {state.job_id: state for state in (*listed, *described)}
+        return list(states.values()), missing
 
     def _list_ended(
         self, detail: Mapping[str, Any], array: WatchedArray
@@ -194,6 +199,8 @@ class Watcher:
             if count
         }
         ours = set(_make_ids(parent, array.waiting))
+        # Of an array that an earlier run began, some have ended that nobody watches.
+        array.ended = sum(len(each - ours) for each in ids.values())
         succeeded = ids.get("SUCCEEDED", set()) & ours
         states = [JobState(job_id, "SUCCEEDED", "", ()) for job_id in sorted(succeeded)]
         return states, sorted(ids.get("FAILED", set()) & ours)

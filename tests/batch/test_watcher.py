@@ -158,7 +158,7 @@ def test_a_summary_that_runs_ahead_of_the_list_is_looked_into_again() -> None:
     world.watcher.watch(ids)
     world.run_for(30)
     list_children = world.account.list_children
-    world.account.statuses |= dict.fromkeys(ids[:10], "SUCCEEDED")
+    world.account.statuses |= dict.fromkeys(ids[1:11], "SUCCEEDED")
     world.account.list_children = lambda *_: []  # type: ignore[method-assign]
     assert list_ended(world.run_for(12)) == {}
     world.account.list_children = list_children  # type: ignore[method-assign]
@@ -242,3 +242,11 @@ def test_a_failing_call_is_not_repeated_at_once() -> None:
     world.time.sleep(10)
     with pytest.raises(ConnectionError):
         world.watcher.poll_if_due()
+
+
+def test_what_the_children_of_a_large_array_wait_for_is_told_by_one_of_them() -> None:
+    world = World()
+    world.watcher.watch(world.account.add_array("p", 5000, "RUNNABLE"))
+    (state,) = {state for poll in world.run_for(30) for state in poll.states}
+    assert (state.job_id, state.status) == ("p:0", "RUNNABLE")
+    assert world.account.calls["ListJobs"] == 0

@@ -123,7 +123,7 @@ def test_running_jobs_are_taken_up(either_world: World) -> None:
     assert run.exit_code == 0, run.output
     assert world.count_work() == ONCE
     assert world.read("sum.txt") == SUM
-    assert "was submitted by an earlier run as Batch job" in run.output
+    assert "submitted by an earlier run" in run.output
     assert world.count_submissions() == 6
     # The runs are closed now: nothing is looked for by the next.
     again = world.workspace.snakemake("--forceall", *world.storage)
@@ -263,4 +263,4 @@ def test_a_group_is_taken_up(world: World) -> None:
     run = world.restart()
     assert run.exit_code == 0, run.output
     assert sorted(world.read_ledger()) == ["a0", "a1", "a2"]
-    assert "was submitted by an earlier run" in run.output
+    assert "submitted by an earlier run" in run.output

@@ -1,0 +1,52 @@
+"""What the user is told of jobs that earlier runs left: a line for many, a line for one."""
+
+import threading
+from typing import Literal
+
+from snakemake_executor_plugin_batchx.inflight import TrackedJob
+
+Fate = Literal["taken up", "anew"]
+
+FOR_ONE: dict[Fate, str] = {
+    "taken up": (
+        "batchx: {label} was submitted by an earlier run as Batch job {job_id}, which is taken up."
+    ),
+    "anew": (
+        "batchx: {label}: Batch job {job_id} of an earlier run was ended, failed or left no "
+        "result; its work is submitted anew."
+    ),
+}
+FOR_MANY: dict[Fate, str] = {
+    "taken up": (
+        "batchx: {count} jobs were submitted by an earlier run, {label} as Batch job {job_id} and "
+        "so on; they are taken up."
+    ),
+    "anew": (
+        "batchx: {count} Batch jobs of an earlier run were ended, failed or left no result, "
+        "{job_id} for {label} and so on; their work is submitted anew."
+    ),
+}
+
+
+class LeftTeller:
+    """Gathers what becomes of such jobs until somebody tells it. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._noted: dict[Fate, list[tuple[str, str | None]]] = {}
+
+    def note(self, fate: Fate, job: TrackedJob) -> None:
+        """Note what becomes of a job."""
+        with self._lock:
+            self._noted.setdefault(fate, []).append((job.description.label, job.batch_job_id))
+
+    def take_lines(self) -> list[str]:
+        """Return a line for each kind of fate that was noted since the last call."""
+        with self._lock:
+            noted, self._noted = self._noted, {}
+        lines = []
+        for fate, jobs in noted.items():
+            label, job_id = jobs[0]
+            text = FOR_MANY[fate] if len(jobs) > 1 else FOR_ONE[fate]
+            lines.append(text.format(count=len(jobs), label=label, job_id=job_id))
+        return lines
