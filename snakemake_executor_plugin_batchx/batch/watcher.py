@@ -223,12 +223,13 @@ class Watcher:
         self._misses = {
             job_id: self._misses.get(job_id, Misses(since=now)) for job_id in sorted(missing)
         }
-        lost: list[str] = []
+        lost: dict[str, None] = {}
         for job_id, misses in self._misses.items():
             misses.count += 1
             if misses.count >= MAX_MISSES and now - misses.since >= MIN_MISSING_SECONDS:
                 array = self._arrays.get(job_id)
-                lost += _make_ids(job_id, array.waiting) if array else [job_id]
+                gone = _make_ids(job_id, array.waiting) if array else [job_id]
+                lost |= dict.fromkeys(gone)
         for job_id in lost:
             self._drop(job_id, ended=0)
         return tuple(lost)
