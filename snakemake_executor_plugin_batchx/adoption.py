@@ -28,6 +28,12 @@ class Adoption:
     obsolete_id: str | None = None
 
 
+def claim_for_head(store: LeaseStore, lease_key: str, run_id: str) -> str | None:
+    """Take a job's lease for this run's head; return the Batch job that works under it, if any."""
+    holder = claim_lease(store, lease_key, HEAD_CLAIM + run_id)
+    return None if holder.startswith(HEAD_CLAIM) else holder
+
+
 def decide_adoption(
     store: AgedStore,
     left: LeftJob,
@@ -45,8 +51,7 @@ def decide_adoption(
     is_same = left.fingerprint == fingerprint
     if is_same and left.batch_job_id and not has_newer_input(store, lease_key, storage_files):
         return Adoption(adopted_id=left.batch_job_id)
-    holder = claim_lease(store, lease_key, HEAD_CLAIM + run_id)
-    working_id = None if holder.startswith(HEAD_CLAIM) else holder
+    working_id = claim_for_head(store, lease_key, run_id)
     if is_same and working_id and not has_newer_input(store, lease_key, storage_files):
         return Adoption(adopted_id=working_id)
     return Adoption(obsolete_id=working_id or left.batch_job_id)

@@ -10,14 +10,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM
+from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, claim_for_head
 from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, CLOSED, is_of_head
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
 from snakemake_executor_plugin_batchx.collecting import Collector, ResultGoneError
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
-from snakemake_executor_plugin_batchx.job.lease import claim_lease, read_holder
+from snakemake_executor_plugin_batchx.job.lease import read_holder
 from snakemake_executor_plugin_batchx.launching import Launcher
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
@@ -188,7 +188,7 @@ class Conductor:
             if not self._inflight.note_batch_id(job, job_id):
                 self._launcher.end_on_batch([job_id])
             return
-        claim_lease(self._ports.store, job.lease_key, HEAD_CLAIM + self._context.run_id)
+        claim_for_head(self._ports.store, job.lease_key, self._context.run_id)
         if job.is_adopted:
             self._launcher.begin_anew(job)
             return

@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, decide_adoption
+from snakemake_executor_plugin_batchx.adoption import claim_for_head, decide_adoption
 from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
 from snakemake_executor_plugin_batchx.batch.reasons import OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
-from snakemake_executor_plugin_batchx.job.lease import claim_lease
 from snakemake_executor_plugin_batchx.left_teller import LeftTeller
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
@@ -142,9 +141,8 @@ class Launcher:
 
     def _claim(self, job: TrackedJob) -> str | None:
         """Take a job's lease for this head; return who else works under it."""
-        claimant = HEAD_CLAIM + self._context.run_id
-        holder = claim_lease(self._ports.store, job.lease_key, claimant)
-        return None if holder in {claimant, job.batch_job_id} else holder
+        working_id = claim_for_head(self._ports.store, job.lease_key, self._context.run_id)
+        return None if working_id == job.batch_job_id else working_id
 
     def _prepare(self, job: TrackedJob) -> None:
         try:
