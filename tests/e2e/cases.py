@@ -30,12 +30,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runs import RUN_TIMEOUT_SECONDS, Run, Workspace, keep_environment, run_command
+from runs import RUN_TIMEOUT_SECONDS, Run, Workspace, keep_environment
+from warm_heads import WarmHeads
 
 WORKFLOWS = Path(__file__).parents[1] / "workflows"
 
@@ -47,8 +47,8 @@ LAB_TOKEN = "fuchsia-elbow-transmits-quietly"
 OWN_FOLDERS = (".snakemake", ".batchx", "__pycache__", ".cache", ".config", ".local")
 """Folders that hold the state of programs, not results."""
 
-LOCAL = [sys.executable, "-m", "snakemake", "--executor", "local", "--cores", "4"]
-BATCHX = [sys.executable, "-m", "snakemake", "--executor", "batchx", "-j", "20"]
+LOCAL = ("--executor", "local", "--cores", "4")
+BATCHX = ("--executor", "batchx", "-j", "20")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class Side:
 
     case: Case
     workspace: Workspace
-    command: tuple[str, ...]
+    heads: WarmHeads
+    executor: tuple[str, ...]
     prefix: str | None
 
     @property
@@ -114,8 +115,8 @@ class Side:
         environment = {**self.workspace.environment, **self.secrets, **self.case.environment}
         # Targets follow options, but never one that takes several values.
         filled = [arg.replace("{storage}", url) for arg in args]
-        command = [*self.command, *storage, "--nocolor", *filled]
-        return run_command(command, self.workdir, environment, RUN_TIMEOUT_SECONDS)
+        line = [*self.executor, *storage, "--nocolor", *filled]
+        return self.heads.run(line, self.workdir, environment, RUN_TIMEOUT_SECONDS)
 
     @property
     def secrets(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from cases import (
 )
 from runs import Run, Workspace
 from stored import iter_stored
+from warm_heads import WarmHeads, serve_heads
 
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
@@ -31,12 +32,19 @@ CASES = [load_case(path.parent.name) for path in sorted(WORKFLOWS.glob("*/case.t
 RUNS = [pytest.param(case, mode, id=f"{case.name}-{mode}") for case in CASES for mode in case.modes]
 
 
-def make_side(case: Case, workspace: Workspace, name: str, mode: str) -> Side:
+@pytest.fixture(scope="session")
+def heads() -> Iterator[WarmHeads]:
+    """A server of heads that lasts as long as the test process."""
+    with serve_heads() as heads:
+        yield heads
+
+
+def make_side(case: Case, workspace: Workspace, heads: WarmHeads, name: str, mode: str) -> Side:
     folder = workspace.folder / name
     folder.mkdir()
-    command = LOCAL if name == "local" else BATCHX
+    executor = LOCAL if name == "local" else BATCHX
     prefix = f"{workspace.folder.parent.name}-{name}" if mode == "s3" else None
-    side = Side(case, replace(workspace, folder=folder), tuple(command), prefix)
+    side = Side(case, replace(workspace, folder=folder), heads, executor, prefix)
     side.prepare()
     return side
 
@@ -72,13 +80,13 @@ def _nothing_stored_tells_a_secret(embedded_aws: EmbeddedAws) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("case", "mode"), RUNS)
-def test_same_as_local(case: Case, mode: str, workspace: Workspace) -> None:
+def test_same_as_local(case: Case, mode: str, workspace: Workspace, heads: WarmHeads) -> None:
     missing = find_missing(case)
     if missing and not os.environ.get("BATCHX_REQUIRE_TOOLS"):
         pytest.skip(f"{missing} is not installed")
     assert not missing
-    local = make_side(case, workspace, "local", mode)
-    batchx = make_side(case, workspace, "batchx", mode)
+    local = make_side(case, workspace, heads, "local", mode)
+    batchx = make_side(case, workspace, heads, "batchx", mode)
     for step in case.steps:
         for side in (local, batchx):
             side.do_before(step)
