@@ -7,6 +7,36 @@ import pytest
 
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 
+TESTS = Path(__file__).parent
+
+END_TO_END = ("e2e", "examples", "faults")
+"""Folders of tests that start Snakemake, which takes seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker run long tests first, so that all come to their end at the same time.
+
+    `--dist worksteal` gives each worker as long a stretch of the list, and who is through takes
+    from the ends of others' (https://pytest-xdist.readthedocs.io/en/stable/distribution.html).
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    kinds: list[list[pytest.Item]] = [[], [], []]
+    for item in items:
+        kinds[_rank_length(item)].append(item)
+    # Neighbours stay together: they share what is set up for their module.
+    items[:] = [
+        item
+        for worker in range(workers)
+        for kind in kinds
+        for item in kind[len(kind) * worker // workers : len(kind) * (worker + 1) // workers]
+    ] or items
+
+
+def _rank_length(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow"):
+        return 0
+    return 1 if item.path.relative_to(TESTS).parts[0] in END_TO_END else 2
+
 
 @pytest.fixture(scope="session")
 def runtime_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.cli.demo import copy_example, find_example
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
 
+@pytest.mark.slow
 def test_demo_runs_and_has_nothing_to_do_the_second_time(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert "batchx" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_ends_its_jobs_and_can_be_run_again(tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from runs import Run, Workspace
 
+pytestmark = pytest.mark.slow
+
 SNAKEFILE = """
     rule all:
         input: "sum.txt", "alone.txt"
@@ -126,7 +128,7 @@ def test_running_jobs_are_taken_up(either_world: World) -> None:
     assert "submitted by an earlier run" in run.output
     assert world.count_submissions() == 6
     # The runs are closed now: nothing is looked for by the next.
-    again = world.workspace.snakemake("--forceall", *world.storage)
+    again = world.workspace.snakemake("--forcerun", "sum", *world.storage)
     assert again.exit_code == 0, again.output
     assert "earlier run" not in again.output
 

@@ -2,8 +2,11 @@
 
 import signal
 
+import pytest
 from runs import Workspace
 from test_reattach import ONCE, SUM, World, wait_for
+
+pytestmark = pytest.mark.slow
 
 
 def test_jobs_that_finished_just_before_ctrl_c_are_collected(workspace: Workspace) -> None:
@@ -25,7 +28,7 @@ def test_jobs_that_finished_just_before_ctrl_c_are_collected(workspace: Workspac
     assert run.exit_code == 0, run.output
     assert world.count_work() == ONCE
     assert (workspace.folder / "sum.txt").read_text() == SUM
-    again = workspace.snakemake("--forceall")
+    again = workspace.snakemake("--forcerun", "sum")
     assert again.exit_code == 0, again.output
     assert "earlier run" not in again.output
 
