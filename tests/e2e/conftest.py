@@ -1,4 +1,4 @@
-"""One embedded AWS a test process, and a folder for each test."""
+"""One embedded AWS and one server of heads a test process, and a folder for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from runs import Workspace, make_workspace
 from tools import need_docker, need_program
+from warm_heads import WarmHeads, serve_heads
 
 from snakemake_executor_plugin_batchx.local.launch import (
     DOCKER,
@@ -22,6 +23,13 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
     """An embedded AWS that lasts as long as the test process."""
     with launch_embedded_aws(runner=PROCESS) as aws:
         yield aws
+
+
+@pytest.fixture(scope="session")
+def heads() -> Iterator[WarmHeads]:
+    """Heads that are forked off one that has imported Snakemake."""
+    with serve_heads() as heads:
+        yield heads
 
 
 @pytest.fixture

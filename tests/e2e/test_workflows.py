@@ -24,19 +24,12 @@ from cases import (
 )
 from runs import Run, Workspace
 from stored import iter_stored
-from warm_heads import WarmHeads, serve_heads
+from warm_heads import WarmHeads
 
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
 CASES = [load_case(path.parent.name) for path in sorted(WORKFLOWS.glob("*/case.toml"))]
 RUNS = [pytest.param(case, mode, id=f"{case.name}-{mode}") for case in CASES for mode in case.modes]
-
-
-@pytest.fixture(scope="session")
-def heads() -> Iterator[WarmHeads]:
-    """A server of heads that lasts as long as the test process."""
-    with serve_heads() as heads:
-        yield heads
 
 
 def make_side(case: Case, workspace: Workspace, heads: WarmHeads, name: str, mode: str) -> Side:

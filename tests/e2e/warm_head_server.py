@@ -2,7 +2,8 @@
 
 Each message on the socket whose number it is started with is a request, answered by two: the
 child's process id, then its exit code. The child is what `python -m snakemake` is after the same
-imports, which read neither arguments nor folder, and it ends as that would. It differs in that
+imports, which look at neither arguments nor folder, and it ends as that would: test_warm_heads.py
+compares the two. It differs in that
 
 - modules in its folder do not take the place of those that are imported already,
 - all children have the same hash seed: sets of strings are not in another order in each,

@@ -15,8 +15,8 @@ from runs import Run, keep_environment
 
 SERVER = Path(__file__).with_name("warm_head_server.py")
 
-OF_PYTHON = ("PYTHON", "LC_", "LANG", "LD_")
-"""Variables that act when a process starts: here all heads have those of the server."""
+AT_START = ("PYTHON", "LC_", "LANG", "LD_", "PATH", "TMPDIR")
+"""Variables that act when a process starts or imports: all heads have those of the server."""
 
 
 class WarmHeads:
@@ -37,7 +37,7 @@ class WarmHeads:
         timeout_seconds: float,
     ) -> Run:
         """Run `python -m snakemake` with these arguments as run_command would."""
-        late = [name for name in environment if name.startswith(OF_PYTHON)]
+        late = [name for name in environment if name.startswith(AT_START)]
         if late:
             raise ValueError(f"{', '.join(late)} must be there when Python starts")
         variables = {**keep_environment(), **environment}
@@ -53,8 +53,11 @@ class WarmHeads:
             timer.start()
             try:
                 said = output.read()
-                exit_code = self._receive_number()
+            except BaseException:  # pytest's own timeout, Ctrl-C
+                os.kill(child, signal.SIGKILL)
+                raise
             finally:
+                exit_code = self._receive_number()
                 is_late = not timer.is_alive()
                 timer.cancel()
         if is_late:
