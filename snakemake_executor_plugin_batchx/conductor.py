@@ -14,7 +14,11 @@ from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, claim_for_head
 from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, CLOSED, is_of_head
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
-from snakemake_executor_plugin_batchx.collecting import Collector, ResultGoneError
+from snakemake_executor_plugin_batchx.collecting import (
+    Collector,
+    ResultGoneError,
+    is_result_needed,
+)
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import read_holder
@@ -83,7 +87,7 @@ class Conductor:
 
     def note_reported(self, submission: str) -> None:
         """Note that Snakemake has recorded a job as done: no later run needs to look for it."""
-        self._ports.journal.write("reported", submission=submission)
+        self._ports.journal.note("reported", submission=submission)
         self._owed.discard(submission)
 
     def note_rejected(self, submission: str) -> None:
@@ -99,6 +103,8 @@ class Conductor:
 
         Never raises for what Batch answers: a run outlives a bad hour of the network.
         """
+        self._ports.journal.write_noted()
+        self._workers.hasten()
         self._launcher.submit_ready()
         if self._specs.has_unneeded:
             self._workers.start_job_step([], self._forget_specs)
@@ -111,7 +117,7 @@ class Conductor:
             return
         found = [(self._inflight.find(state.job_id), state) for state in poll.states]
         works = [self._note_state(job, state) for job, state in found if job is not None]
-        self._workers.start_job_steps(self._collect, [work for work in works if work])
+        self._workers.start_rows(self._collect_row, [work for work in works if work])
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
             if job is not None:
@@ -162,7 +168,7 @@ class Conductor:
         is_first_look = not job.last_status
         if state.status != job.last_status:
             job.last_status = state.status
-            self._ports.journal.write(
+            self._ports.journal.note(
                 "state",
                 submission=job.submission,
                 status=state.status,
@@ -194,7 +200,18 @@ class Conductor:
             return
         self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
 
-    def _collect(self, job: TrackedJob, state: JobState, is_of_earlier_run: bool) -> None:
+    def _collect_row(self, works: Sequence[tuple[TrackedJob, JobState, bool]]) -> None:
+        """Collect many jobs: at once what can be, each of the others in a thread of its own."""
+        results = self._collector.read_ahead([(job, state) for job, state, _ in works])
+        for job, state, is_of_earlier_run in works:
+            ahead = results.pop(job.result_key, None)
+            is_quick = ahead.is_whole if ahead else not is_result_needed(job, state)
+            begin = self._workers.do if is_quick else self._workers.start_job_step
+            begin([job], self._collect, job, state, ahead, is_of_earlier_run)
+
+    def _collect(
+        self, job: TrackedJob, state: JobState, ahead: FetchedResult | None, is_of_earlier_run: bool
+    ) -> None:
         """Conclude a job; one that ended before this run took it up must have brought something."""
         if state.status != "SUCCEEDED":
             if self._follow_lease(job, state, is_of_earlier_run=is_of_earlier_run):
@@ -202,11 +219,11 @@ class Conductor:
             if is_of_earlier_run:
                 self._launcher.begin_anew(job)
                 return
-            verdict, fetched = self._collector.collect_failure(job, state)
+            verdict, fetched = self._collector.collect_failure(job, state, ahead)
             self._conclude(job, verdict.message, verdict.kind, fetched)
             return
         try:
-            fetched = self._collector.collect_success(job, state)
+            fetched = self._collector.collect_success(job, state, ahead)
         except ResultGoneError:
             if not is_of_earlier_run:
                 raise
@@ -254,7 +271,7 @@ class Conductor:
         self._inflight.conclude(job, message)
 
     def _write_verdict(self, job: TrackedJob, kind: str, fetched: FetchedResult | None) -> None:
-        self._ports.journal.write(
+        self._ports.journal.note(
             "verdict",
             submission=job.submission,
             batch_job_id=job.batch_job_id,

@@ -31,6 +31,7 @@ class Journal:
         self._clock = clock
         self._lock = threading.Lock()
         self._is_torn = False
+        self._noted: list[bytes] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what could not be written must not be tried again at the end.
         self._file = path.open("ab", buffering=0)
@@ -41,30 +42,51 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.write_noted()
         with self._lock:
             self._file.close()
 
+    def note(self, event: str, **fields: Any) -> None:
+        """Append an event that may come to the file a little later, with `write_noted`.
+
+        One that a killed head took with it costs the next run a question, no work.
+        """
+        line = self._make_line(event, fields)
+        with self._lock:
+            self._noted.append(line)
+
+    def write_noted(self) -> None:
+        """Write what was noted; to be called now and then."""
+        with self._lock, contextlib.suppress(OSError):
+            self._write_lines()
+
     def write(self, event: str, *, is_intent: bool = False, **fields: Any) -> None:
-        """Append an event.
+        """Append an event, and what was noted before it.
 
         An intent is on the disk before this returns, or OSError says that it is not. Any other
         event is history: where it cannot be written, the job it tells of must not suffer.
         """
-        line = json.dumps(
-            {"v": SCHEMA_VERSION, "t": round(self._clock(), 3), "event": event} | fields
-        )
+        line = self._make_line(event, fields)
         try:
             with self._lock:
-                self._write_line(line.encode() + b"\n")
+                self._noted.append(line)
+                self._write_lines()
                 if is_intent:
                     os.fsync(self._file.fileno())
         except OSError:
             if is_intent:
                 raise
 
-    def _write_line(self, line: bytes) -> None:
-        """Write a line whole; after one that was torn, as on a full disk, on a line of its own."""
-        rest = memoryview(b"\n" + line if self._is_torn else line)
+    def _make_line(self, event: str, fields: dict[str, Any]) -> bytes:
+        head = {"v": SCHEMA_VERSION, "t": round(self._clock(), 3), "event": event}
+        return json.dumps(head | fields).encode() + b"\n"
+
+    def _write_lines(self) -> None:
+        """Write all lines whole; after one that was torn, as on a full disk, on new lines."""
+        lines, self._noted = b"".join(self._noted), []
+        if not lines:
+            return
+        rest = memoryview(b"\n" + lines if self._is_torn else lines)
         self._is_torn = True
         while rest:
             rest = rest[self._file.write(rest) :]

@@ -22,6 +22,7 @@ from snakemake_executor_plugin_batchx.working import Workers
 CLAIM_THREADS = 16
 """How many leases are claimed at once when a run ends."""
 
+
 JOBS_AT_ONCE = 64
 """How many jobs are handed over before the first of them are prepared."""
 
@@ -50,7 +51,7 @@ class Launcher:
         )
         self._told = LeftTeller()
         self._reason = ""
-        self._handed_over: list[tuple[TrackedJob]] = []
+        self._handed_over: list[TrackedJob] = []
         self._obsolete: list[str] = []
         self._doubtful: list[TrackedJob] = []
         self.submitted_count = 0
@@ -71,13 +72,13 @@ class Launcher:
     def begin(self, job: TrackedJob) -> None:
         """Begin to prepare a job that is handed over, in a `with` of `hold`."""
         self._arrayer.expect()
-        self._handed_over.append((job,))
+        self._handed_over.append(job)
         if len(self._handed_over) >= JOBS_AT_ONCE:
             self._begin_preparing()
 
     def _begin_preparing(self) -> None:
-        works, self._handed_over = self._handed_over, []
-        self._workers.start_job_steps(self._prepare, works)
+        jobs, self._handed_over = self._handed_over, []
+        self._workers.start_job_steps(self._prepare, jobs)
 
     def begin_anew(self, job: TrackedJob) -> None:
         """Begin again with a job whose adopted Batch job brought nothing."""

@@ -49,6 +49,7 @@ from snakemake_executor_plugin_batchx.settings import (
     ExecutorSettings,
     parse_tags,
 )
+from snakemake_executor_plugin_batchx.storage.bulk_reads import BulkReader
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
@@ -70,6 +71,14 @@ class BatchAccess:
     stopped: threading.Event
 
 
+@dataclass(frozen=True)
+class S3Access:
+    """The ways to the bucket of the S3 root."""
+
+    store: S3Gateway
+    reader: BulkReader
+
+
 def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     """Open everything for a run of `executor` (our Executor).
 
@@ -82,18 +91,18 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     with ExitStack() as stack:
         session = open_session(settings, stack, choose_runtime(log.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
-        store = S3Gateway(session.s3_client, root.bucket)
+        s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        _refuse_problems([*queue.problems, *_probe_root(store, root, run_id)])
+        _refuse_problems([*queue.problems, *_probe_root(s3.store, root, run_id)])
         tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
-        delivery = _open_delivery(executor, queue, session, batch.gateway, store, root, tags)
+        delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
             run_id=run_id,
             region=session.region,
             job_queue=session.job_queue,
             root=root,
-            shared=deploy_sources(executor, parsed, store, root),
+            shared=deploy_sources(executor, parsed, s3.store, root),
             work_dir=os.getcwd(),
             tags=tags,
             python=delivery.python,
@@ -103,7 +112,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         wanted = _make_definition_settings(settings, session, delivery.volume)
         definitions = Definitions(batch.gateway, wanted)
         earlier = _find_earlier_runs(context, batch, log)
-        ports = _open_ports(executor, context, store, batch, definitions, delivery, earlier, stack)
+        ports = _open_ports(executor, context, s3, batch, definitions, delivery, earlier, stack)
         kept = stack.pop_all()
     return OpenRun(
         *(Conductor(context, ports), ports, kept, batch.budget, started),
@@ -126,6 +135,12 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
             "those that this run needs are taken up."
         )
     return earlier
+
+
+def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
+    client = session.s3_client
+    reader = stack.enter_context(BulkReader(client, session.credentials, bucket))
+    return S3Access(S3Gateway(client, bucket), reader)
 
 
 def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
@@ -177,7 +192,7 @@ def _open_delivery(
 def _open_ports(
     executor: Any,
     context: RunContext,
-    store: S3Gateway,
+    s3: S3Access,
     batch: BatchAccess,
     definitions: Definitions,
     delivery: Delivery,
@@ -190,7 +205,7 @@ def _open_ports(
     journal.write("run", run_id=run_id, batchx=__version__, **asdict(earlier.site))
     root_url = root.make_url(root.prefix)
     mirror = stack.enter_context(Mirror(STATE_DIR / "mirror.sqlite", root_url, run_id))
-    transfer = stack.enter_context(Transfer(store))
+    transfer = stack.enter_context(Transfer(s3.store))
     settings = executor.workflow.remote_execution_settings
     longest_seconds = settings.seconds_between_status_checks
     return Ports(
@@ -200,9 +215,9 @@ def _open_ports(
         submitter=Submitter(gateway, batch.stopped.wait, batch.stopped.is_set, random.random),
         watcher=Watcher(gateway, time.monotonic, longest_seconds, context.pace),
         left=earlier.left,
-        store=store,
-        stager=Stager(store, root, mirror, transfer, base, run_id),
-        fetcher=Fetcher(store, mirror, transfer, base),
+        store=s3.store,
+        stager=Stager(s3.store, root, mirror, transfer, base, run_id),
+        fetcher=Fetcher(s3.store, mirror, transfer, base, s3.reader.read_all),
         transfer=transfer,
         journal=journal,
         log=executor.logger,

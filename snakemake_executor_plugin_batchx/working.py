@@ -1,6 +1,8 @@
 """Threads that do a run's slow steps."""
 
+import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -9,13 +11,21 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 from snakemake_executor_plugin_batchx.ports import Log
 
-JOB_THREADS = 8
-"""How many jobs are prepared or collected at once; their files move in a pool of their own."""
+QUICK_THREADS = 2
+"""How many steps are done at once while they are quick: more would fight for the interpreter."""
 
-JOBS_IN_A_ROW = 16
+SLOW_STEPS = 10
+"""Who does fewer between two calls of `hasten` spends the time waiting, and others may help."""
+
+JOB_THREADS = 8
+"""How many at most; the files of jobs move in a pool of their own."""
+
+JOBS_IN_A_ROW = 64
 
 SUBMIT_THREADS = 4
 """How many submissions are under way at once; what Batch keeps waiting holds up no other work."""
+
+Work = Callable[[], None]
 
 
 class Conclude(Protocol):
@@ -34,6 +44,11 @@ class Workers:
     def __init__(self, conclude: Conclude, log: Log) -> None:
         self._conclude = conclude
         self._log = log
+        self._lock = threading.Lock()
+        self._waiting: deque[Work] = deque()
+        self._active = 0
+        self._done = 0
+        self._is_closed = False
         self._job_pool = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="batchx-job")
         self._submit_pool = ThreadPoolExecutor(SUBMIT_THREADS, thread_name_prefix="batchx-submit")
 
@@ -41,34 +56,46 @@ class Workers:
         self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any
     ) -> None:
         """Begin to prepare or collect."""
-        self._job_pool.submit(self._do, jobs, step, *args)
+        self._start([lambda: self.do(jobs, step, *args)])
 
-    def start_job_steps(self, step: Callable[..., None], works: Sequence[tuple[Any, ...]]) -> None:
-        """Begin a step of many jobs: each of `works` is a job and what else the step is given.
+    def start_job_steps(
+        self, step: Callable[[TrackedJob], None], jobs: Sequence[TrackedJob]
+    ) -> None:
+        """Begin a step of many jobs."""
+        self._start([lambda job=job: self.do([job], step, job) for job in jobs])  # type: ignore[misc]
 
-        A thread does some in a row, for to hand each over by itself would cost more than many a
-        step does; but no thread stays idle for it.
-        """
-        size = min(JOBS_IN_A_ROW, max(1, len(works) // (4 * JOB_THREADS)))
-        for start in range(0, len(works), size):
-            self._job_pool.submit(self._do_in_turn, step, works[start : start + size])
+    def start_rows(
+        self, step: Callable[[Sequence[Any]], None], works: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Begin a step that takes many jobs at once; each of `works` begins with its job."""
+        for start in range(0, len(works), JOBS_IN_A_ROW):
+            row = works[start : start + JOBS_IN_A_ROW]
+            self.start_job_step([work[0] for work in row], step, row)
+
+    def hasten(self) -> None:
+        """Let more threads help where steps are slow; to be called now and then."""
+        with self._lock:
+            is_slow = self._done < SLOW_STEPS * self._active
+            self._done = 0
+            if is_slow:
+                self._call_in(min(JOB_THREADS, self._active + QUICK_THREADS))
 
     def start_submission(
         self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any
     ) -> None:
         """Begin to submit."""
-        self._submit_pool.submit(self._do, jobs, step, *args)
+        self._submit_pool.submit(self.do, jobs, step, *args)
 
     def close(self) -> None:
         """Wait for what has begun; what has not is dropped."""
         self._submit_pool.shutdown(wait=True, cancel_futures=True)
-        self._job_pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            self._is_closed = True
+            self._waiting.clear()
+        self._job_pool.shutdown(wait=True)
 
-    def _do_in_turn(self, step: Callable[..., None], works: Sequence[tuple[Any, ...]]) -> None:
-        for work in works:
-            self._do(work[:1], step, *work)
-
-    def _do(self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any) -> None:
+    def do(self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any) -> None:
+        """Do a step here and now."""
         try:
             step(*args)
         except (BatchxError, OSError) as error:
@@ -76,6 +103,29 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - a bug of ours must fail its job, not hang it
             self._log.debug(traceback.format_exc())
             self._conclude_all(jobs, f"batchx failed: {type(error).__name__}: {error}", "bug")
+
+    def _start(self, works: Sequence[Work]) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._waiting += works
+                self._call_in(QUICK_THREADS)
+
+    def _call_in(self, threads: int) -> None:
+        """Let up to so many threads work through what waits; the lock is held."""
+        missing = min(threads - self._active, len(self._waiting))
+        for _ in range(missing):
+            self._active += 1
+            self._job_pool.submit(self._work_through)
+
+    def _work_through(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._active -= 1
+                    return
+                work = self._waiting.popleft()
+                self._done += 1
+            work()
 
     def _conclude_all(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
         for job in jobs:

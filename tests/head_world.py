@@ -48,7 +48,7 @@ def make_ports(folder: Path, batch: Any, **others: Any) -> Ports:
         "journal": Journal(folder / "run.jsonl", lambda: 0.0),
         "log": SimpleNamespace(info=print, warning=print, debug=print),
         "transfer": SimpleNamespace(stop=lambda: None),
-        "fetcher": None,
+        "fetcher": SimpleNamespace(fetch_results=lambda _: {}),
         "watcher": None,
         "stopped": stopped,
         "clock": lambda: 0.0,

@@ -1,5 +1,6 @@
 """A job of an earlier run that was ended while its twin had the work: the twin is followed."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -53,7 +54,9 @@ def hand_over(conductor: Conductor) -> None:
 
 
 def run_until(conductor: Conductor, watcher: ToldWatcher, count: int) -> None:
+    deadline = time.monotonic() + 60
     while len(watcher.watched) < count:
+        assert time.monotonic() < deadline, watcher.watched
         conductor.tick()
 
 

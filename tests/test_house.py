@@ -29,12 +29,13 @@ ALLOWED = {
 AWS_CLIENTS = (
     "aws/",
     "local/",
+    "storage/bulk_reads.py",
     "storage/gateway.py",
     "storage/s3_provider.py",
     "batch/gateway.py",
     "images/ecr.py",
 )
-"""The only places that may import boto3, botocore or s3transfer."""
+"""The only places that may import boto3, botocore, s3transfer or awscrt."""
 
 OPENS_EMBEDDED_AWS = ("aws/session.py", "local/", "cli/")
 
@@ -68,6 +69,7 @@ def test_imports(path: Path) -> None:
             "boto3",
             "botocore",
             "s3transfer",
+            "awscrt",
         }
         assert clients == set()
     if not name.startswith(OPENS_EMBEDDED_AWS):

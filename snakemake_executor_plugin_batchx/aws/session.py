@@ -62,12 +62,14 @@ _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
-    `runner_doubt` says why jobs are processes of this machine, unless that was asked for.
+    `credentials` are botocore's own and renew themselves. `runner_doubt` says why jobs are
+    processes of this machine, unless that was asked for.
     """
 
     region: str
     batch_client: Any
     s3_client: Any
+    credentials: Any
     make_ecr_client: Callable[[str], Any]
     job_queue: str
     s3_root: str | None
@@ -100,12 +102,14 @@ def open_session(
             f"{source} is not in ~/.aws/config: name one that is (aws configure list-profiles)."
         ) from error
     region = choose_region(settings, session.region_name)
-    if session.get_credentials() is None:
+    credentials = session.get_credentials()
+    if credentials is None:
         raise BatchxError(NO_CREDENTIALS)
     return AwsSession(
         region=region,
         batch_client=session.client("batch", region, config=BATCH_CONFIG),
         s3_client=session.client("s3", region, config=S3_CONFIG),
+        credentials=credentials,
         make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
@@ -169,6 +173,7 @@ def _make_embedded_session(
             "batch", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
         ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
+        credentials=session.get_credentials(),
         make_ecr_client=functools.partial(
             session.client, "ecr", endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
         ),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -25,6 +25,9 @@ from snakemake_executor_plugin_batchx.storage.tree import (
     remove_path,
 )
 
+ReadBulk = Callable[[Sequence[str]], Mapping[str, bytes]]
+"""Returns the content of those of many objects that can be read quickly."""
+
 HERE = ""
 """Key of a blob that lies in the packet that names it: the job cannot know its offset yet."""
 
@@ -37,6 +40,15 @@ class FetchedResult:
     result: Result
     packet: bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the content of all files is in the packet."""
+        return all(map(self.has_content_of, self.result.files))
+
+    def has_content_of(self, entry: Entry) -> bool:
+        """Tell whether the content of an entry, if it has any, is in the packet."""
+        return entry.kind != "file" or (entry.blob is not None and entry.blob.key == self.key)
+
 
 def make_result_packet(result: Result, parts: Sequence[bytes]) -> bytes:
     """Return the object that a job leaves: its result and its small files' content."""
@@ -46,21 +58,28 @@ def make_result_packet(result: Result, parts: Sequence[bytes]) -> bytes:
 class Fetcher:
     """Reads results and puts their files in place. `base` is the head's working directory."""
 
-    def __init__(self, store: ObjectStore, mirror: Mirror, transfer: Transfer, base: str) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        mirror: Mirror,
+        transfer: Transfer,
+        base: str,
+        read_bulk: ReadBulk,
+    ) -> None:
         self._store = store
         self._mirror = mirror
         self._transfer = transfer
         self._base = base
+        self._read_bulk = read_bulk
         self._real_folders: dict[str, str] = {}
+
+    def fetch_results(self, keys: Sequence[str]) -> dict[str, FetchedResult]:
+        """Return those of many results that can be read quickly, by their keys."""
+        return {key: _open_result(key, data) for key, data in self._read_bulk(keys).items()}
 
     def fetch_result(self, key: str) -> FetchedResult:
         """Return a job's result, in one request. Raises StorageError where there is none."""
-        data = self._store.read_bytes(key)
-        packet = open_packet(lambda offset, size: data[offset : offset + size])
-        header = {name: value for name, value in packet.header.items() if name != "parts"}
-        result = decode(Result, header)
-        files = tuple(_resolve(entry, key, packet.body_offset) for entry in result.files)
-        return FetchedResult(key, dataclasses.replace(result, files=files), data)
+        return _open_result(key, self._store.read_bytes(key))
 
     def place_files(
         self, fetched: FetchedResult, products: Sequence[Product], *, now_ns: int, newest_ns: int
@@ -94,7 +113,7 @@ class Fetcher:
         Returns whether the entry is one.
         """
         blob = entry.blob
-        if entry.kind != "file" or blob is None or blob.key != fetched.key:
+        if entry.kind != "file" or blob is None or not fetched.has_content_of(entry):
             return False
         data = fetched.packet[blob.offset : blob.offset + blob.size]
         target = os.path.join(self._base, entry.path)
@@ -125,6 +144,14 @@ def list_missing(result: Result, products: Sequence[Product]) -> list[str]:
         for product in products
         if product.kind == "output" and not product.is_optional and product.path not in present
     ]
+
+
+def _open_result(key: str, data: bytes) -> FetchedResult:
+    packet = open_packet(lambda offset, size: data[offset : offset + size])
+    header = {name: value for name, value in packet.header.items() if name != "parts"}
+    result = decode(Result, header)
+    files = tuple(_resolve(entry, key, packet.body_offset) for entry in result.files)
+    return FetchedResult(key, dataclasses.replace(result, files=files), data)
 
 
 def _resolve(entry: Entry, key: str, body_offset: int) -> Entry:

@@ -65,7 +65,9 @@ def head(tmp_path: Path) -> Iterator[Head]:
         Mirror(tmp_path / "mirror", "s3://bucket/.batchx", "run1") as mirror,
         Transfer(store, threads=4) as transfer,
     ):
-        yield Head(folder, store, mirror, Fetcher(store, mirror, transfer, str(folder)))
+        yield Head(
+            folder, store, mirror, Fetcher(store, mirror, transfer, str(folder), lambda _: {})
+        )
 
 
 def test_a_result_takes_one_request(head: Head) -> None:
@@ -193,7 +195,7 @@ def test_a_directory_arrives_with_its_content_however_it_is_spelled(
         collected = collect_products(transfer, made, products, S3Root("b", "p"))
         result = Result(1, 1, 0, None, "", collected.entries, USAGE)
         store.write_bytes("result", make_result_packet(result, collected.parts))
-        fetcher = Fetcher(store, mirror, transfer, str(home))
+        fetcher = Fetcher(store, mirror, transfer, str(home), lambda _: {})
         fetched = fetcher.fetch_result("result")
         assert list_missing(fetched.result, products) == []
         fetcher.place_files(fetched, products, now_ns=1, newest_ns=0)
