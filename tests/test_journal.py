@@ -39,6 +39,31 @@ def test_the_clock_is_asked_for_every_line(tmp_path: Path) -> None:
     assert [line["t"] for line in read_lines(journal.path)] == [1.0, 2.5]
 
 
+def test_what_is_noted_is_written_later_and_in_order(tmp_path: Path) -> None:
+    times = iter([1.0, 2.0, 3.0, 4.0])
+    with Journal(tmp_path / "run.jsonl", lambda: next(times)) as journal:
+        journal.note("state")
+        journal.note("verdict")
+        assert read_lines(journal.path) == []
+        journal.write("intent", is_intent=True)
+        journal.note("reported")
+        assert [line["event"] for line in read_lines(journal.path)] == [
+            "state",
+            "verdict",
+            "intent",
+        ]
+        journal.write_noted()
+        journal.write_noted()
+        assert len(read_lines(journal.path)) == 4
+    assert [line["t"] for line in read_lines(journal.path)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_what_is_noted_last_is_written_in_the_end(tmp_path: Path) -> None:
+    with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:
+        journal.note("reported")
+    assert [line["event"] for line in read_lines(journal.path)] == ["reported"]
+
+
 def test_a_journal_that_is_there_is_continued(tmp_path: Path) -> None:
     for event in ("run", "end"):
         with Journal(tmp_path / "run.jsonl", lambda: 0.0) as journal:

@@ -43,10 +43,18 @@ class BulkReader:
     `client` is a boto3 S3 client and `credentials` are botocore's, which renew themselves.
     """
 
-    def __init__(self, client: Any, credentials: Any, bucket: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        credentials: Any,
+        bucket: str,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._place = find_place(client, bucket)
         self._region = client.meta.region_name
         self._credentials = credentials
+        self._answer_seconds = answer_seconds
         # boto3 knows how to go through a proxy, and when not to.
         self._is_off = has_proxy(client.meta.config.proxies, self._place)
         self._lock = threading.Lock()
@@ -69,7 +77,7 @@ class BulkReader:
         native = self._get_native() if len(keys) >= ENOUGH_KEYS else None
         if native is None:
             return {}
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + self._answer_seconds
         reads = {key: NativeRead(native, self._place, key) for key in keys}
         found = {key: read.take(deadline) for key, read in reads.items()}
         if not any(read.is_answered for read in reads.values()):
@@ -78,7 +86,9 @@ class BulkReader:
 
     def _get_native(self) -> Any:
         with self._lock:
-            if self._native is None and not self._is_off:
+            if self._is_off:
+                return None
+            if self._native is None:
                 self._native = _open_native(self._place, self._region, self._credentials)
             return self._native
 
@@ -97,33 +107,21 @@ class NativeRead:
             operation_name="GetObject",
             request=http.HttpRequest("GET", path, http.HttpHeaders([("host", place.host)])),
             checksum_config=s3.S3ChecksumConfig(validate_response=True),
-            on_headers=self._note_answer,
-            on_body=self._note_chunk,
+            on_body=lambda chunk, chunks=self._chunks, **_: chunks.append(chunk),
         )
 
     def take(self, deadline: float) -> bytes | None:
         """Return the object's content, None where it cannot be had (until then)."""
-        future = self._request.finished_future
-        error = _wait_for(future, deadline)
-        if error is None:
-            return b"".join(self._chunks)
-        if not future.done():
+        from awscrt import s3  # noqa: PLC0415
+
+        try:
+            # Not raised: an error's traceback would keep the client from ending when it is closed.
+            error = self._request.finished_future.exception(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
             self._request.cancel()
-        return None
-
-    def _note_answer(self, **_: Any) -> None:
-        self.is_answered = True
-
-    def _note_chunk(self, chunk: bytes, **_: Any) -> None:
-        self._chunks.append(chunk)
-
-
-def _wait_for(future: Any, deadline: float) -> BaseException | None:
-    try:
-        error: BaseException | None = future.exception(max(0.0, deadline - time.monotonic()))
-    except TimeoutError as late:
-        return late
-    return error
+            return None
+        self.is_answered = error is None or isinstance(error, s3.S3ResponseError)
+        return b"".join(self._chunks) if error is None else None
 
 
 def _open_native(place: BucketPlace, region: str, credentials: Any) -> Any:

@@ -38,6 +38,8 @@ TRANSFER_CONFIG = TransferConfig(
     multipart_threshold=PART_BYTES,
     multipart_chunksize=PART_BYTES,
     max_concurrency=LARGE_FILE_THREADS,
+    # With awscrt installed boto3 would choose another on some hosts, with buffers of its own.
+    preferred_transfer_client="classic",
 )
 
 NETWORK_ERRORS = (

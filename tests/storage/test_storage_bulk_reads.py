@@ -1,0 +1,206 @@
+"""Objects read together: what arrives is right, and what does not is left to boto3, in time."""
+
+import base64
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from snakemake_executor_plugin_batchx.storage.bulk_reads import (
+    ENOUGH_KEYS,
+    BucketPlace,
+    BulkReader,
+    find_place,
+    has_proxy,
+)
+
+BUCKET = "my-bucket"
+CREDENTIALS = Credentials("key", "secret")
+CONTENT = bytes(range(256)) * 5000
+ANSWER_SECONDS = 4.0
+GOOD = [f"runs/r/{number:06d}/result" for number in range(70)]
+STRANGE = ["a b", "a+b", "ü/ß~", "100%", "q?x=1&y", "#1", "empty"]
+
+
+class StrictS3(BaseHTTPRequestHandler):
+    """Answers GetObject as the key says, and counts who asks."""
+
+    protocol_version = "HTTP/1.1"
+    asked: list[str]
+    released: threading.Event
+
+    def do_GET(self) -> None:
+        key = self.path.removeprefix(f"/{BUCKET}/")
+        self.asked.append(key)
+        body = b"" if key == "empty" else key.encode() + CONTENT
+        if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=key/"):
+            self._answer(403, b"")
+        elif key == "missing":
+            self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        elif key == "busy":
+            self._answer(503, b"<Error><Code>SlowDown</Code></Error>")
+        elif key == "stalled":
+            self.released.wait()
+            self.close_connection = True
+        elif key == "cut":
+            self._answer(200, body, length=len(body) + 10)
+            self.close_connection = True
+        elif key == "damaged":
+            checksum = zlib.crc32(b"what was stored").to_bytes(4, "big")
+            self._answer(200, body, **{"x-amz-checksum-crc32": base64.b64encode(checksum).decode()})
+        else:
+            self._answer(200, body)
+
+    def _answer(self, status: int, body: bytes, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def make_client(endpoint_url: str | None = None, **config: Any) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=Config(**config),
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    handler = type("Handler", (StrictS3,), {"asked": [], "released": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        handler.released.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def reader(server: ThreadingHTTPServer) -> Iterator[BulkReader]:
+    client = make_client(f"http://127.0.0.1:{server.server_port}", proxies={"http": None})
+    with BulkReader(client, CREDENTIALS, BUCKET, answer_seconds=ANSWER_SECONDS) as reader:
+        yield reader
+
+
+def get_asked(server: ThreadingHTTPServer) -> list[str]:
+    asked: list[str] = server.RequestHandlerClass.asked  # type: ignore[attr-defined]
+    return asked
+
+
+def test_each_object_is_read_in_one_request(
+    server: ThreadingHTTPServer, reader: BulkReader
+) -> None:
+    assert reader.read_all(GOOD) == {key: key.encode() + CONTENT for key in GOOD}
+    assert sorted(get_asked(server)) == GOOD
+
+
+def test_keys_are_named_as_s3_wants_them(server: ThreadingHTTPServer, reader: BulkReader) -> None:
+    assert set(reader.read_all(STRANGE)) == set(STRANGE)
+    assert sorted(get_asked(server)) == sorted(
+        ["a%20b", "a%2Bb", "%C3%BC/%C3%9F~", "100%25", "q%3Fx%3D1%26y", "%231", "empty"]
+    )
+
+
+def test_what_does_not_come_whole_is_left_out_in_time(reader: BulkReader) -> None:
+    begun = time.monotonic()
+    found = reader.read_all([*GOOD, "missing", "busy", "stalled", "cut", "damaged"])
+    assert set(found) == set(GOOD)
+    assert time.monotonic() - begun < ANSWER_SECONDS + 5
+
+
+def test_after_a_bad_answer_it_goes_on(reader: BulkReader) -> None:
+    assert reader.read_all(["missing"] * ENOUGH_KEYS) == {}
+    assert set(reader.read_all(GOOD)) == set(GOOD)
+
+
+def test_a_few_are_left_to_boto3(server: ThreadingHTTPServer, reader: BulkReader) -> None:
+    assert reader.read_all(GOOD[: ENOUGH_KEYS - 1]) == {}
+    assert get_asked(server) == []
+
+
+def test_where_nobody_answers_it_is_not_tried_again() -> None:
+    client = make_client("http://127.0.0.1:9", proxies={"http": None})
+    with BulkReader(client, CREDENTIALS, BUCKET, answer_seconds=0.5) as reader:
+        assert reader.read_all(GOOD) == {}
+        begun = time.monotonic()
+        assert reader.read_all(GOOD) == {}
+        assert time.monotonic() - begun < 0.1
+
+
+def test_a_closed_one_reads_nothing(server: ThreadingHTTPServer, reader: BulkReader) -> None:
+    with reader:
+        assert set(reader.read_all(GOOD)) == set(GOOD)
+    assert reader.read_all(GOOD) == {}
+
+
+def test_behind_a_proxy_all_is_left_to_boto3(server: ThreadingHTTPServer) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    with BulkReader(make_client(url, proxies={"http": url}), CREDENTIALS, BUCKET) as reader:
+        assert reader.read_all(GOOD) == {}
+    assert get_asked(server) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "config", "bucket", "place"),
+    [
+        (None, {}, "b-1", BucketPlace(True, "b-1.s3.amazonaws.com", "/")),
+        (None, {"s3": {"addressing_style": "path"}}, "b-1", None),
+        (None, {}, "b.1", None),
+        (
+            None,
+            {"s3": {"use_accelerate_endpoint": True}},
+            "b-1",
+            BucketPlace(True, "b-1.s3-accelerate.amazonaws.com", "/"),
+        ),
+        ("http://127.0.0.1:9000", {}, "b-1", BucketPlace(False, "127.0.0.1:9000", "/b-1/")),
+        ("https://s3.lab:9/x", {}, "b-1", BucketPlace(True, "s3.lab:9", "/x/b-1/")),
+    ],
+)
+def test_the_place_is_boto3s(
+    endpoint_url: str | None, config: dict[str, Any], bucket: str, place: BucketPlace | None
+) -> None:
+    found = find_place(make_client(endpoint_url, **config), bucket)
+    expected = place or BucketPlace(True, "s3.eu-west-1.amazonaws.com", f"/{bucket}/")
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("configured", "is_tls", "expected"),
+    [
+        ({"http": None}, False, False),
+        ({"http": "http://p"}, False, True),
+        ({"https": "http://p"}, False, False),
+        ({"https": "http://p"}, True, True),
+    ],
+)
+def test_a_configured_proxy_counts(
+    configured: dict[str, str | None], is_tls: bool, expected: bool
+) -> None:
+    assert has_proxy(configured, BucketPlace(is_tls, "host", "/")) == expected
+
+
+def test_the_systems_proxy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.lab:3128")
+    monkeypatch.setenv("no_proxy", "inside.lab")
+    assert has_proxy(None, BucketPlace(False, "outside.org", "/"))
+    assert not has_proxy(None, BucketPlace(False, "inside.lab", "/"))
+    assert not has_proxy(None, BucketPlace(True, "outside.org", "/"))
