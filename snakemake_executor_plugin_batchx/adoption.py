@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from snakemake_executor_plugin_batchx.job.lease import LeaseStore, claim_lease
+from snakemake_executor_plugin_batchx.job.lease import LeaseStore, claim_lease, make_lease_key
 from snakemake_executor_plugin_batchx.recovery import LeftJob
 from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.gateway import StorageError
@@ -47,7 +47,7 @@ def decide_adoption(
     nobody knows whether it was submitted at all, this head claims its lease, so that it does no
     work from now on. Raises StorageError where S3 cannot be asked.
     """
-    lease_key = f"{left.prefix}/lease"
+    lease_key = make_lease_key(left.prefix)
     is_same = left.fingerprint == fingerprint
     if is_same and left.batch_job_id and not has_newer_input(store, lease_key, storage_files):
         return Adoption(adopted_id=left.batch_job_id)

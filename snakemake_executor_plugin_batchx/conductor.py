@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, claim_for_head
 from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, CLOSED, is_of_head
-from snakemake_executor_plugin_batchx.batch.state import JobState
+from snakemake_executor_plugin_batchx.batch.state import TERMINAL, JobState
 from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
 from snakemake_executor_plugin_batchx.collecting import (
     Collector,
@@ -34,6 +34,9 @@ from snakemake_executor_plugin_batchx.working import Workers
 STUCK = "MISCONFIGURATION:"
 """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
+KEPT_BYTES = 8 * 1024
+"""Results of that size are held while their jobs' large files wait for their turn."""
+
 OWN_FAILURES = frozenset({"batchx", "bug"})
 """Kinds of outcome that tell of the head, not of the job."""
 
@@ -47,7 +50,7 @@ class Conductor:
         self._inflight = InFlight()
         self._collector = Collector(context, ports)
         self._specs = KeptSpecs(ports.store, has_secrets=bool(context.shared.envvars))
-        self._workers = Workers(self._conclude, ports.log)
+        self._workers = Workers(self._give_up, ports.log)
         self._launcher = Launcher(context, ports, self._inflight, self._specs, self._workers)
         self._numbers = itertools.count(1)
         self._owed: set[str] = set()
@@ -87,7 +90,7 @@ class Conductor:
 
     def note_reported(self, submission: str) -> None:
         """Note that Snakemake has recorded a job as done: no later run needs to look for it."""
-        self._ports.journal.note("reported", submission=submission)
+        self._ports.journal.write("reported", submission=submission)
         self._owed.discard(submission)
 
     def note_rejected(self, submission: str) -> None:
@@ -118,6 +121,7 @@ class Conductor:
         found = [(self._inflight.find(state.job_id), state) for state in poll.states]
         works = [self._note_state(job, state) for job, state in found if job is not None]
         self._workers.start_rows(self._collect_row, [work for work in works if work])
+        self._ports.journal.write_noted()
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
             if job is not None:
@@ -205,9 +209,12 @@ class Conductor:
         results = self._collector.read_ahead([(job, state) for job, state, _ in works])
         for job, state, is_of_earlier_run in works:
             ahead = results.pop(job.result_key, None)
-            is_quick = ahead.is_whole if ahead else not is_result_needed(job, state)
-            begin = self._workers.do if is_quick else self._workers.start_job_step
-            begin([job], self._collect, job, state, ahead, is_of_earlier_run)
+            if ahead.is_whole if ahead else not is_result_needed(job, state):
+                self._workers.do([job], self._collect, job, state, ahead, is_of_earlier_run)
+                continue
+            if ahead and len(ahead.packet) > KEPT_BYTES:
+                ahead = None  # it may have to wait, and so may thousands
+            self._workers.start_job_step([job], self._collect, job, state, ahead, is_of_earlier_run)
 
     def _collect(
         self, job: TrackedJob, state: JobState, ahead: FetchedResult | None, is_of_earlier_run: bool
@@ -270,8 +277,23 @@ class Conductor:
         self._specs.release(job)
         self._inflight.conclude(job, message)
 
+    def _give_up(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
+        """Conclude jobs that this head cannot go on with, and end those that may run still."""
+        concluded = [job for job in jobs if job.outcome is None]
+        for job in concluded:
+            self._conclude(job, message, kind)
+        # For Snakemake they have failed: nobody would wait for them.
+        left = [
+            job.batch_job_id
+            for job in concluded
+            if job.batch_job_id and job.last_status not in TERMINAL
+        ]
+        if left:
+            self._launcher.end_on_batch(left)
+
     def _write_verdict(self, job: TrackedJob, kind: str, fetched: FetchedResult | None) -> None:
-        self._ports.journal.note(
+        record = self._ports.journal.note if kind == "success" else self._ports.journal.write
+        record(
             "verdict",
             submission=job.submission,
             batch_job_id=job.batch_job_id,

@@ -7,6 +7,7 @@ goes by; this one can.
 import threading
 from dataclasses import dataclass
 
+from snakemake_executor_plugin_batchx.job.lease import make_lease_key
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 
 
@@ -46,7 +47,7 @@ class TrackedJob:
     @property
     def lease_key(self) -> str:
         """The key of the object whose owner does the work."""
-        return f"{self.prefix}/lease"
+        return make_lease_key(self.prefix)
 
     @property
     def result_key(self) -> str:
@@ -96,6 +97,7 @@ class InFlight:
         with self._lock:
             self._by_batch_id.pop(job.batch_job_id or "", None)
             job.batch_job_id = None
+            job.last_status = ""
             job.is_collecting = False
             job.is_adopted = False
 
@@ -117,16 +119,11 @@ class InFlight:
             job.is_collecting = True
             return is_first
 
-    def conclude(self, job: TrackedJob, message: str | None) -> bool:
-        """Set a job's outcome, for Snakemake to be told; None means success.
-
-        Return False where it had one.
-        """
+    def conclude(self, job: TrackedJob, message: str | None) -> None:
+        """Set the outcome of a job that has none, for Snakemake to be told; None means success."""
         with self._lock:
-            if job.outcome is not None:
-                return False
-            job.outcome = self._ended[job.submission] = Outcome(message, job.batch_job_id)
-            return True
+            if job.outcome is None:
+                job.outcome = self._ended[job.submission] = Outcome(message, job.batch_job_id)
 
     def take_outcomes(self) -> dict[str, Outcome]:
         """Return how jobs ended, by submission, each once, and let them go."""

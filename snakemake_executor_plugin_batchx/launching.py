@@ -10,7 +10,7 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.adoption import claim_for_head, decide_adoption
 from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
-from snakemake_executor_plugin_batchx.batch.reasons import OBSOLETE
+from snakemake_executor_plugin_batchx.batch.reasons import ABANDONED, OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.left_teller import LeftTeller
@@ -21,7 +21,6 @@ from snakemake_executor_plugin_batchx.working import Workers
 
 CLAIM_THREADS = 16
 """How many leases are claimed at once when a run ends."""
-
 
 JOBS_AT_ONCE = 64
 """How many jobs are handed over before the first of them are prepared."""
@@ -103,7 +102,7 @@ class Launcher:
 
     def end_on_batch(self, job_ids: Sequence[str]) -> None:
         """Terminate Batch jobs, and tell the user of those that could not be."""
-        problems = self._ports.gateway.terminate_jobs(job_ids, self._reason)
+        problems = self._ports.gateway.terminate_jobs(job_ids, self._reason or ABANDONED)
         for problem in problems:
             self._ports.log.warning(f"batchx: {problem}")
         if problems:

@@ -139,8 +139,8 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
 
 def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
     client = session.s3_client
-    reader = stack.enter_context(BulkReader(client, session.credentials, bucket))
-    return S3Access(S3Gateway(client, bucket), reader)
+    reader = BulkReader(client, session.credentials, bucket, ca_bundle=session.ca_bundle)
+    return S3Access(S3Gateway(client, bucket), stack.enter_context(reader))
 
 
 def _open_batch(session: AwsSession, log: Log) -> BatchAccess:

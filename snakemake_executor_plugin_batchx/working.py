@@ -1,5 +1,6 @@
 """Threads that do a run's slow steps."""
 
+import functools
 import threading
 import traceback
 from collections import deque
@@ -25,14 +26,15 @@ JOBS_IN_A_ROW = 64
 SUBMIT_THREADS = 4
 """How many submissions are under way at once; what Batch keeps waiting holds up no other work."""
 
-Work = Callable[[], None]
+Work = tuple[int, Callable[[], None]]
+"""A step, and of how many jobs it is."""
 
 
-class Conclude(Protocol):
-    """How a job ends."""
+class GiveUp(Protocol):
+    """How jobs end that a step failed for."""
 
-    def __call__(self, job: TrackedJob, message: str | None, kind: str) -> None:
-        """Set the outcome of a job that has none yet; None as message means success."""
+    def __call__(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
+        """Conclude those that have no outcome yet."""
 
 
 class Workers:
@@ -41,8 +43,8 @@ class Workers:
     To be closed.
     """
 
-    def __init__(self, conclude: Conclude, log: Log) -> None:
-        self._conclude = conclude
+    def __init__(self, give_up: GiveUp, log: Log) -> None:
+        self._give_up = give_up
         self._log = log
         self._lock = threading.Lock()
         self._waiting: deque[Work] = deque()
@@ -56,13 +58,13 @@ class Workers:
         self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any
     ) -> None:
         """Begin to prepare or collect."""
-        self._start([lambda: self.do(jobs, step, *args)])
+        self._start([(len(jobs), lambda: self.do(jobs, step, *args))])
 
     def start_job_steps(
         self, step: Callable[[TrackedJob], None], jobs: Sequence[TrackedJob]
     ) -> None:
         """Begin a step of many jobs."""
-        self._start([lambda job=job: self.do([job], step, job) for job in jobs])  # type: ignore[misc]
+        self._start([(1, functools.partial(self.do, [job], step, job)) for job in jobs])
 
     def start_rows(
         self, step: Callable[[Sequence[Any]], None], works: Sequence[tuple[Any, ...]]
@@ -99,10 +101,10 @@ class Workers:
         try:
             step(*args)
         except (BatchxError, OSError) as error:
-            self._conclude_all(jobs, str(error), "batchx")
+            self._give_up(jobs, str(error), "batchx")
         except Exception as error:  # noqa: BLE001 - a bug of ours must fail its job, not hang it
             self._log.debug(traceback.format_exc())
-            self._conclude_all(jobs, f"batchx failed: {type(error).__name__}: {error}", "bug")
+            self._give_up(jobs, f"batchx failed: {type(error).__name__}: {error}", "bug")
 
     def _start(self, works: Sequence[Work]) -> None:
         with self._lock:
@@ -123,10 +125,9 @@ class Workers:
                 if not self._waiting:
                     self._active -= 1
                     return
-                work = self._waiting.popleft()
-                self._done += 1
-            work()
-
-    def _conclude_all(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
-        for job in jobs:
-            self._conclude(job, message, kind)
+                count, work = self._waiting.popleft()
+                self._done += count
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - the thread has others' work to do
+                self._log.warning(f"batchx: {traceback.format_exc()}")

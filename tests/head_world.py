@@ -52,5 +52,6 @@ def make_ports(folder: Path, batch: Any, **others: Any) -> Ports:
         "watcher": None,
         "stopped": stopped,
         "clock": lambda: 0.0,
+        "clock_ns": lambda: 0,
     }
     return cast(Ports, SimpleNamespace(**{**ports, **others}))

@@ -1,14 +1,18 @@
 """A job that DescribeJobs has not known for long: looked up, and ended with the run."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from head_world import CONTEXT, DESCRIPTION, make_ports
 
+from snakemake_executor_plugin_batchx.batch.reasons import ABANDONED
 from snakemake_executor_plugin_batchx.batch.watcher import Poll
 from snakemake_executor_plugin_batchx.conductor import Conductor
+from snakemake_executor_plugin_batchx.inflight import Outcome
 
 
 class SlowBatch:
@@ -17,6 +21,7 @@ class SlowBatch:
     def __init__(self, *, is_listed: bool) -> None:
         self.is_listed = is_listed
         self.ended: list[str] = []
+        self.reasons: list[str] = []
         self.is_asked = threading.Event()
         self.may_answer = threading.Event()
 
@@ -28,8 +33,9 @@ class SlowBatch:
         assert self.may_answer.wait(30)
         return [{"jobId": "job-1"}] if self.is_listed else []
 
-    def terminate_jobs(self, job_ids: Sequence[str], _reason: str) -> list[str]:
+    def terminate_jobs(self, job_ids: Sequence[str], reason: str) -> list[str]:
         self.ended += job_ids
+        self.reasons.append(reason)
         return []
 
 
@@ -60,6 +66,14 @@ def start(folder: Path, batch: SlowBatch) -> tuple[Conductor, str, ForgettingWat
     return conductor, submission, watcher
 
 
+def await_outcomes(conductor: Conductor) -> dict[str, Outcome]:
+    deadline = time.monotonic() + 60
+    while not (outcomes := conductor.take_outcomes()):
+        assert time.monotonic() < deadline
+        conductor.tick()
+    return outcomes
+
+
 def test_a_run_that_is_stopped_meanwhile_ends_the_job(tmp_path: Path) -> None:
     batch = SlowBatch(is_listed=True)
     conductor, _, _ = start(tmp_path, batch)
@@ -84,9 +98,23 @@ def test_a_job_that_is_not_listed_has_failed(tmp_path: Path) -> None:
     batch = SlowBatch(is_listed=False)
     conductor, submission, _ = start(tmp_path, batch)
     batch.may_answer.set()
-    outcomes = conductor.take_outcomes()
-    while not outcomes:
-        outcomes = conductor.take_outcomes()
+    outcomes = await_outcomes(conductor)
     assert outcomes[submission].message == "AWS Batch does not know job job-1 any more."
     conductor.close()
     assert batch.ended == []
+
+
+def test_a_job_that_the_head_cannot_follow_is_ended(tmp_path: Path) -> None:
+    def fail(_text: str) -> None:
+        raise KeyError("a bug")
+
+    batch, watcher = SlowBatch(is_listed=True), ForgettingWatcher()
+    log = SimpleNamespace(info=fail, warning=print, debug=print)
+    conductor = Conductor(CONTEXT, make_ports(tmp_path, batch, watcher=watcher, log=log))
+    with conductor.open_portion():
+        submission = conductor.hand_over(DESCRIPTION)
+    outcomes = await_outcomes(conductor)
+    assert outcomes[submission].message == "batchx failed: KeyError: 'a bug'"
+    conductor.close()
+    assert batch.ended == ["job-1"]
+    assert batch.reasons == [ABANDONED]

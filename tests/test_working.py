@@ -1,9 +1,10 @@
 """Threads for slow steps: few while all is quick, more where steps wait, and no error is lost."""
 
+import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from head_world import DESCRIPTION
@@ -24,12 +25,12 @@ class Crew:
     """Workers, and how the jobs of failed steps were concluded."""
 
     def __init__(self) -> None:
-        self.concluded: list[tuple[str, str | None, str]] = []
+        self.concluded: list[tuple[str, str, str]] = []
         log: Any = SimpleNamespace(debug=lambda _: None)
-        self.workers = Workers(self.conclude, log)
+        self.workers = Workers(self.give_up, log)
 
-    def conclude(self, job: TrackedJob, message: str | None, kind: str) -> None:
-        self.concluded.append((job.submission, message, kind))
+    def give_up(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
+        self.concluded += [(job.submission, message, kind) for job in jobs]
 
 
 class Gate:
@@ -98,14 +99,13 @@ def test_quick_steps_get_none(crew: Crew, gate: Gate) -> None:
 
 
 def test_rows_hold_all_in_order(crew: Crew) -> None:
-    jobs = make_jobs(2 * JOBS_IN_A_ROW + 1)
-    rows: list[list[tuple[TrackedJob, int]]] = []
-    crew.workers.start_rows(lambda row: rows.append(list(row)), [(job, 7) for job in jobs])
-    crew.workers.start_job_step([], lambda: None)
-    while len(rows) < 3:
-        crew.workers.hasten()
-    assert sorted(map(len, rows)) == [1, JOBS_IN_A_ROW, JOBS_IN_A_ROW]
-    assert {job.submission for row in rows for job, _ in row} == {job.submission for job in jobs}
+    works = [(job, 7) for job in make_jobs(2 * JOBS_IN_A_ROW + 1)]
+    rows: queue.Queue[Sequence[tuple[TrackedJob, int]]] = queue.Queue()
+    crew.workers.start_rows(rows.put, works)
+    found = sorted(
+        (rows.get(timeout=WAIT_SECONDS) for _ in range(3)), key=lambda row: works.index(row[0])
+    )
+    assert [work for row in found for work in row] == works
 
 
 @pytest.mark.parametrize(
@@ -133,15 +133,23 @@ def test_what_has_not_begun_is_dropped_in_the_end(crew: Crew, gate: Gate) -> Non
     def begin(job: TrackedJob) -> None:
         begun.append(job)
         gate.pass_through()
-        crew.workers.start_job_step([job], begun.append, job)  # too late
 
     crew.workers.start_job_steps(begin, make_jobs(JOB_THREADS))
     gate.await_inside(QUICK_THREADS)
-    closing = threading.Thread(target=crew.workers.close)
-    closing.start()
-    while not crew.workers._is_closed:
-        pass
-    gate.opened.set()
-    closing.join(WAIT_SECONDS)
-    assert not closing.is_alive()
+    threading.Timer(0.2, gate.opened.set).start()
+    crew.workers.close()  # returns when those that have begun are through
+    assert gate.opened.is_set()
     assert len(begun) == QUICK_THREADS
+    crew.workers.start_job_steps(begin, make_jobs(1))
+    assert len(begun) == QUICK_THREADS
+
+
+def test_a_failure_to_give_up_keeps_the_threads(crew: Crew) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("x")
+
+    crew.workers = Workers(fail, cast(Any, SimpleNamespace(debug=print, warning=print)))
+    done = threading.Event()
+    crew.workers.start_job_steps(fail, make_jobs(2 * JOB_THREADS))
+    crew.workers.start_job_step([], done.set)
+    assert done.wait(WAIT_SECONDS)

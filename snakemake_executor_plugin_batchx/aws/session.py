@@ -62,7 +62,8 @@ _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
-    `credentials` are botocore's own and renew themselves. `runner_doubt` says why jobs are
+    `credentials` are botocore's own and renew themselves, `ca_bundle` is the file of authorities
+    that the user named. `runner_doubt` says why jobs are
     processes of this machine, unless that was asked for.
     """
 
@@ -70,6 +71,7 @@ class AwsSession:
     batch_client: Any
     s3_client: Any
     credentials: Any
+    ca_bundle: str | None
     make_ecr_client: Callable[[str], Any]
     job_queue: str
     s3_root: str | None
@@ -91,7 +93,10 @@ def open_session(
     if settings.job_queue == LOCAL_QUEUE:
         return _open_embedded(settings, stack, provide_runtime)
     try:
-        session = boto3.Session(profile_name=settings.profile)
+        core = botocore.session.get_session()
+        if settings.profile:
+            core.set_config_variable("profile", settings.profile)
+        session = boto3.Session(botocore_session=core)
     except botocore.exceptions.ProfileNotFound as error:
         source = (
             f"--batchx-profile {settings.profile!r}"
@@ -110,6 +115,7 @@ def open_session(
         batch_client=session.client("batch", region, config=BATCH_CONFIG),
         s3_client=session.client("s3", region, config=S3_CONFIG),
         credentials=credentials,
+        ca_bundle=core.get_config_variable("ca_bundle"),
         make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
@@ -174,6 +180,7 @@ def _make_embedded_session(
         ),
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         credentials=session.get_credentials(),
+        ca_bundle=None,
         make_ecr_client=functools.partial(
             session.client, "ecr", endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
         ),

@@ -3,9 +3,10 @@
 CANCELLED = "The Snakemake run was cancelled by its user."
 CLOSED = "The Snakemake run has ended."
 OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
+ABANDONED = "The head could not go on with this job: for Snakemake it has failed."
 SWEPT = "Ended by batchx jobs sweep: the head of its run is gone."
 
-OF_HEADS = (CANCELLED, CLOSED, OBSOLETE, SWEPT)
+OF_HEADS = (CANCELLED, CLOSED, OBSOLETE, ABANDONED, SWEPT)
 
 
 def is_of_head(status_reason: str) -> bool:

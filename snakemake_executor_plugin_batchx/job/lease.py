@@ -12,6 +12,11 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST
 
 
+def make_lease_key(prefix: str) -> str:
+    """Return the key of the lease of a job whose objects are below `prefix`."""
+    return f"{prefix}/lease"
+
+
 class LeaseStore(Protocol):
     """What a lease needs of the S3 gateway."""
 

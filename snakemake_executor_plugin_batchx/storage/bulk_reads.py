@@ -1,11 +1,13 @@
 """Many small objects read at once, by AWS's native client: it needs no thread for each of them.
 
 boto3 keeps the interpreter busy for one to two milliseconds a read, which is most of what a head
-has to do for a job (benchmarks/head.py); awscrt for a fifth of one, and waits for a hundred
-answers as it does for one. What it does not bring, for whatever reason, is left to boto3, whose
-answer counts: errors are told, and tries repeated, in one place only.
+has to do for a job (benchmarks/head.py); awscrt for a fifth of one, and waits for sixty answers as
+it does for one. What it does not bring, for whatever reason, is left to boto3, whose answer
+counts: errors are told, and tries repeated, in one place only.
 """
 
+import math
+import os
 import threading
 import time
 import urllib.parse
@@ -15,32 +17,51 @@ from dataclasses import dataclass
 from typing import Any
 
 import botocore.httpsession
+from botocore.exceptions import BotoCoreError, ClientError
+
+try:
+    from awscrt import exceptions as crt_exceptions
+    from awscrt import http, s3
+    from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
+except ImportError:  # boto3 without its extra, as some distributors ship it
+    s3 = None
 
 ENOUGH_KEYS = 4
-"""Fewer are not worth the start of another client."""
+"""Fewer are not worth another client."""
+
+SMALL_BYTES = 256 * 1024
+"""Larger objects are left to boto3: nobody holds many of them in memory at once."""
 
 ANSWER_SECONDS = 30.0
 """How long answers are waited for before boto3 asks again."""
+
+OFF_SECONDS = 300.0
+"""How long it is not tried again once nothing was answered."""
 
 CLOSE_SECONDS = 5.0
 
 BYTES_PER_SECOND = 625_000_000
 """What awscrt makes its connections for: 5 Gbit/s are some fifty."""
 
+SOUND_STATUS = {403, 404, 500, 502, 503, 504}
+"""Refusals that boto3 would get, too; others (redirects, 400) may come of asking wrongly."""
+
 
 @dataclass(frozen=True)
 class BucketPlace:
-    """Where the objects of a bucket are: `https://host/path` and the object's key."""
+    """Where boto3 finds the objects of a bucket: `https://host/path` and the object's key."""
 
     is_tls: bool
     host: str
     path: str
+    region: str
 
 
 class BulkReader:
     """Reads objects of one bucket. Safe to use from many threads; to be closed.
 
-    `client` is a boto3 S3 client and `credentials` are botocore's, which renew themselves.
+    `client` is a boto3 S3 client, `credentials` are botocore's, which renew themselves, and
+    `ca_bundle` is the file that boto3 is told of, if any.
     """
 
     def __init__(
@@ -49,16 +70,17 @@ class BulkReader:
         credentials: Any,
         bucket: str,
         *,
+        ca_bundle: str | None = None,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self._place = find_place(client, bucket)
-        self._region = client.meta.region_name
+        self._client = client
         self._credentials = credentials
+        self._bucket = bucket
+        self._ca_bundle = ca_bundle
         self._answer_seconds = answer_seconds
-        # boto3 knows how to go through a proxy, and when not to.
-        self._is_off = has_proxy(client.meta.config.proxies, self._place)
         self._lock = threading.Lock()
-        self._native: Any = None
+        self._native: NativeClient | None = None
+        self._off_until = math.inf if s3 is None else 0.0
 
     def __enter__(self) -> "BulkReader":
         return self
@@ -66,87 +88,152 @@ class BulkReader:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             native, self._native = self._native, None
-            self._is_off = True
+            self._off_until = math.inf
         if native is not None:
-            ended = native.shutdown_event
-            del native
-            ended.wait(CLOSE_SECONDS)
+            native.close()
 
     def read_all(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Return the content of those objects that could be read."""
-        native = self._get_native() if len(keys) >= ENOUGH_KEYS else None
-        if native is None:
+        """Return the content of those objects that could be read; never raises for the others."""
+        if len(keys) < ENOUGH_KEYS or time.monotonic() < self._off_until:
             return {}
-        deadline = time.monotonic() + self._answer_seconds
-        reads = {key: NativeRead(native, self._place, key) for key in keys}
-        found = {key: read.take(deadline) for key, read in reads.items()}
-        if not any(read.is_answered for read in reads.values()):
-            self._is_off = True  # it finds no way to S3, whatever boto3 does
-        return {key: content for key, content in found.items() if content is not None}
+        found: dict[str, bytes] = {}
+        try:
+            # Here, for awscrt prints what it cannot raise.
+            self._credentials.get_frozen_credentials()
+            native = self._provide_native(keys[0], found)
+            if native is None:
+                return found
+            deadline = time.monotonic() + self._answer_seconds
+            reads = [NativeRead(native, key) for key in keys if key not in found]
+            taken = {read.key: read.take(deadline) for read in reads}
+        except (BotoCoreError, ClientError, OSError, RuntimeError, crt_exceptions.AwsCrtError):
+            self._turn_off(OFF_SECONDS)
+            return found
+        if not any(read.is_answered for read in reads):
+            self._turn_off(OFF_SECONDS)
+        return found | {key: content for key, content in taken.items() if content is not None}
 
-    def _get_native(self) -> Any:
+    def _turn_off(self, seconds: float) -> None:
         with self._lock:
-            if self._is_off:
-                return None
-            if self._native is None:
-                self._native = _open_native(self._place, self._region, self._credentials)
+            self._off_until = max(self._off_until, time.monotonic() + seconds)
+
+    def _provide_native(self, key: str, found: dict[str, bytes]) -> "NativeClient | None":
+        """Return the client; the first is made as a read of `key` by boto3 shows."""
+        with self._lock:
+            if self._native is None and time.monotonic() >= self._off_until:
+                content, place = read_observed(self._client, self._bucket, key)
+                if content is not None:
+                    found[key] = content
+                if place is None or has_proxy(self._client.meta.config.proxies, place):
+                    self._off_until = math.inf  # boto3 knows how to go there
+                else:
+                    self._native = NativeClient(place, self._credentials, self._ca_bundle)
             return self._native
+
+
+class NativeClient:
+    """awscrt's client for one bucket."""
+
+    def __init__(self, place: BucketPlace, credentials: Any, ca_bundle: str | None) -> None:
+        # As boto3 has it (botocore/endpoint.py, _get_verify_value).
+        trusted = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
+        self.place = place
+        self._client = create_s3_crt_client(
+            place.region,
+            crt_credentials_provider=BotocoreCRTCredentialsWrapper(
+                credentials
+            ).to_crt_credentials_provider(),
+            num_threads=1,
+            target_throughput=BYTES_PER_SECOND,
+            use_ssl=place.is_tls,
+            verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
+        )
+
+    def request(self, key: str, **callbacks: Any) -> Any:
+        """Begin a GetObject; return awscrt's request."""
+        path = self.place.path + urllib.parse.quote(key, safe="/~")
+        return self._client.make_request(
+            type=s3.S3RequestType.DEFAULT,
+            operation_name="GetObject",
+            request=http.HttpRequest("GET", path, http.HttpHeaders([("host", self.place.host)])),
+            checksum_config=s3.S3ChecksumConfig(validate_response=True),
+            **callbacks,
+        )
+
+    def close(self) -> None:
+        """End it, as far as that goes within CLOSE_SECONDS."""
+        ended = self._client.shutdown_event
+        del self._client
+        ended.wait(CLOSE_SECONDS)
 
 
 class NativeRead:
     """One GetObject that is under way."""
 
-    def __init__(self, native: Any, place: BucketPlace, key: str) -> None:
-        from awscrt import http, s3  # noqa: PLC0415 - 12 MB that few runs need
-
-        path = place.path + urllib.parse.quote(key, safe="/~")
-        self._chunks: list[bytes] = []
+    def __init__(self, native: NativeClient, key: str) -> None:
+        self.key = key
         self.is_answered = False
-        self._request = native.make_request(
-            type=s3.S3RequestType.DEFAULT,
-            operation_name="GetObject",
-            request=http.HttpRequest("GET", path, http.HttpHeaders([("host", place.host)])),
-            checksum_config=s3.S3ChecksumConfig(validate_response=True),
-            on_body=lambda chunk, chunks=self._chunks, **_: chunks.append(chunk),
-        )
+        self._content = content = bytearray()
+
+        def add(chunk: bytes, **_: Any) -> None:
+            if len(content) <= SMALL_BYTES:
+                content.extend(chunk)
+
+        self._request = native.request(key, on_body=add)
 
     def take(self, deadline: float) -> bytes | None:
-        """Return the object's content, None where it cannot be had (until then)."""
-        from awscrt import s3  # noqa: PLC0415
-
+        """Return the object's content, None where it cannot be had (until then) or is not small."""
         try:
             # Not raised: an error's traceback would keep the client from ending when it is closed.
             error = self._request.finished_future.exception(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             self._request.cancel()
             return None
-        self.is_answered = error is None or isinstance(error, s3.S3ResponseError)
-        return b"".join(self._chunks) if error is None else None
+        status = getattr(error, "status_code", None)
+        self.is_answered = error is None or status in SOUND_STATUS
+        is_good = error is None and len(self._content) <= SMALL_BYTES
+        return bytes(self._content) if is_good else None
 
 
-def _open_native(place: BucketPlace, region: str, credentials: Any) -> Any:
-    from s3transfer.crt import (  # noqa: PLC0415
-        BotocoreCRTCredentialsWrapper,
-        create_s3_crt_client,
-    )
+def read_observed(client: Any, bucket: str, key: str) -> tuple[bytes | None, BucketPlace | None]:
+    """Read an object with boto3; return its content if there is one, and where boto3 found it.
 
-    wrapped = BotocoreCRTCredentialsWrapper(credentials)
-    return create_s3_crt_client(
-        region,
-        crt_credentials_provider=wrapped.to_crt_credentials_provider(),
-        num_threads=1,
-        target_throughput=BYTES_PER_SECOND,
-        use_ssl=place.is_tls,
-        # The authorities that boto3 trusts; else awscrt would take the system's.
-        verify=botocore.httpsession.get_cert_path(True) if place.is_tls else None,
-    )
+    Endpoint, style of the URL and region are what botocore ends up with, redirects included.
+    """
+    seen: list[BucketPlace | None] = []
+
+    def observe(request: Any, **_: Any) -> None:
+        place = find_place(request.url, request.headers.get("Authorization", ""), key)
+        if place is not None or not seen:
+            seen.append(place)
+
+    client.meta.events.register("before-send.s3.GetObject", observe)
+    try:
+        content: bytes | None = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (BotoCoreError, ClientError):
+        content = None
+    finally:
+        client.meta.events.unregister("before-send.s3.GetObject", observe)
+    return content, seen[-1] if seen else None
 
 
-def find_place(client: Any, bucket: str) -> BucketPlace:
-    """Return where boto3 looks for a bucket's objects, so that endpoint and style are its own."""
-    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
+def find_place(url: str, authorization: str | bytes, key: str) -> BucketPlace | None:
+    """Return the place of the bucket that a signed GetObject of `key` went to.
+
+    None where it was of another key, or signed in another way than Signature Version 4 for S3
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html).
+    """
+    signed = authorization.decode() if isinstance(authorization, bytes) else authorization
+    algorithm, _, rest = signed.partition(" ")
+    scope = rest.partition(",")[0].removeprefix("Credential=").split("/")
     parts = urllib.parse.urlsplit(url)
-    return BucketPlace(parts.scheme == "https", parts.netloc, parts.path.removesuffix("key"))
+    quoted = urllib.parse.quote(key, safe="/~")
+    if algorithm != "AWS4-HMAC-SHA256" or scope[-2:-1] != ["s3"] or parts.query:
+        return None
+    if not parts.path.endswith("/" + quoted):
+        return None
+    path = parts.path.removesuffix(quoted)
+    return BucketPlace(parts.scheme == "https", parts.netloc, path, scope[-3])
 
 
 def has_proxy(configured: Mapping[str, str | None] | None, place: BucketPlace) -> bool:

@@ -1,11 +1,13 @@
 """Results on their way out: from the S3 root to the head's disk."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import (
     Blob,
     Entry,
@@ -74,8 +76,15 @@ class Fetcher:
         self._real_folders: dict[str, str] = {}
 
     def fetch_results(self, keys: Sequence[str]) -> dict[str, FetchedResult]:
-        """Return those of many results that can be read quickly, by their keys."""
-        return {key: _open_result(key, data) for key, data in self._read_bulk(keys).items()}
+        """Return those of many results that can be read quickly, by their keys.
+
+        One that makes no sense is left out: `fetch_result` says what is wrong with it.
+        """
+        found = {}
+        for key, data in self._read_bulk(keys).items():
+            with contextlib.suppress(BatchxError, ValueError, TypeError, LookupError):
+                found[key] = _open_result(key, data)
+        return found
 
     def fetch_result(self, key: str) -> FetchedResult:
         """Return a job's result, in one request. Raises StorageError where there is none."""
