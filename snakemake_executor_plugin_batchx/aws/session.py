@@ -92,20 +92,8 @@ def open_session(
     """
     if settings.job_queue == LOCAL_QUEUE:
         return _open_embedded(settings, stack, provide_runtime)
-    try:
-        core = botocore.session.get_session()
-        if settings.profile:
-            core.set_config_variable("profile", settings.profile)
-        session = boto3.Session(botocore_session=core)
-    except botocore.exceptions.ProfileNotFound as error:
-        source = (
-            f"--batchx-profile {settings.profile!r}"
-            if settings.profile
-            else f"AWS_PROFILE {os.environ.get('AWS_PROFILE')!r}"
-        )
-        raise BatchxError(
-            f"{source} is not in ~/.aws/config: name one that is (aws configure list-profiles)."
-        ) from error
+    core = botocore.session.get_session()
+    session = _open_profile(core, settings.profile)
     region = choose_region(settings, session.region_name)
     credentials = session.get_credentials()
     if credentials is None:
@@ -121,6 +109,22 @@ def open_session(
         s3_root=settings.s3_root,
         job_role=settings.job_role,
     )
+
+
+def _open_profile(core: Any, profile: str | None) -> boto3.Session:
+    if profile:
+        core.set_config_variable("profile", profile)
+    try:
+        return boto3.Session(botocore_session=core)
+    except botocore.exceptions.ProfileNotFound as error:
+        source = (
+            f"--batchx-profile {profile!r}"
+            if profile
+            else f"AWS_PROFILE {os.environ.get('AWS_PROFILE')!r}"
+        )
+        raise BatchxError(
+            f"{source} is not in ~/.aws/config: name one that is (aws configure list-profiles)."
+        ) from error
 
 
 def choose_region(settings: ExecutorSettings, found: str | None) -> str:
