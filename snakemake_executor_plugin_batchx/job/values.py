@@ -35,7 +35,7 @@ def describe_values(step: Any, places: Places) -> dict[str, str]:
     Each as a shape and a hash. `places` are this machine's.
     """
     mask = Mask(replace(places, named={**places.named, **_list_step_places(step, places)}))
-    values = _describe_params(step, mask)
+    values = _describe_params(step, mask) if step.rule.params else {}
     if any(map(is_callable, step.rule.params)):
         again = _describe_params(step, mask)
         values = {name: text for name, text in values.items() if again.get(name) == text}

@@ -64,8 +64,14 @@ def split_literals(text: str) -> list[str]:
     A shell would read quotes and backslashes in them otherwise
     (snakemake_interface_executor_plugins/utils.py, format_cli_value).
     """
-    words = (match.group() for match in LITERAL_OR_WORD.finditer(text))
-    return [str(ast.literal_eval(word)) if word[0] in "'\"" else word for word in words]
+    return [_read_word(match.group()) for match in LITERAL_OR_WORD.finditer(text)]
+
+
+def _read_word(word: str) -> str:
+    if word[0] not in "'\"":
+        return word
+    # Parsing is slow, and for most literals needless.
+    return str(ast.literal_eval(word)) if "\\" in word else word[1:-1]
 
 
 class JobArguments:

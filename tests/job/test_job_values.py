@@ -30,7 +30,7 @@ JOB = Places(
 
 
 def make_step(
-    make_params: Any, command: str | None = None, asked: Any = (), inputs: Any = ()
+    make_params: Any, command: str | None = None, asked: Any = ("as written",), inputs: Any = ()
 ) -> SimpleNamespace:
     cache = SimpleNamespace(runtime_cache_path="/cache/runtime/tmp1", cache_path="/cache")
     rule = SimpleNamespace(
