@@ -40,6 +40,9 @@ BEAT_SECONDS = 0.2
 """How often outcomes are looked for; Batch is asked less often (batch/watcher.py), but never later
 than the user's `--seconds-between-status-checks`."""
 
+BEAT_SECONDS_PER_JOB = 1e-4
+"""Each beat, Snakemake goes through all jobs that have not ended."""
+
 
 class Executor(RemoteExecutor):  # type: ignore[misc]
     """Runs Snakemake's jobs on AWS Batch.
@@ -161,7 +164,9 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         in AWS.
         """
         # Here, for the thread that asks runs already while `__post_init__` does.
-        self.next_seconds_between_status_checks = BEAT_SECONDS
+        self.next_seconds_between_status_checks = max(
+            BEAT_SECONDS, BEAT_SECONDS_PER_JOB * len(active_jobs)
+        )
         if self._open_run is None:
             if self.workflow.scheduler is not None:
                 # At once: the scheduler's handler would wait for a lock that choosing jobs holds.

@@ -22,6 +22,10 @@ them: to look at their parents first would need as many to learn which of them c
 ENDS_PER_CALL = 2
 """How many jobs should have ended for each call of the next look, at the rate of the last one."""
 
+LISTED_PER_END = 3
+"""How many children may be listed for each that has ended since: listings tell of all that ever
+have, so a look at every few ends would cost more and more."""
+
 LIST_JOBS_PAGE = 1000
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html, maxResults"""
 
@@ -91,6 +95,7 @@ class Watcher:
     pace: Pace
     _interval_seconds: float = math.inf
     _next_look: float = math.inf
+    _listed: int = 0
     _singles: set[str] = field(default_factory=set)
     _arrays: dict[str, WatchedArray] = field(default_factory=dict)
     _misses: dict[str, Misses] = field(default_factory=dict)
@@ -116,6 +121,7 @@ class Watcher:
             return Poll()
         # Set first: a call that fails must not be repeated at once.
         self._next_look = now + self._interval_seconds
+        self._listed = 0
         states, missing = self._look()
         ended = [state.job_id for state in states if state.is_terminal]
         for job_id in ended:
@@ -129,7 +135,8 @@ class Watcher:
         """Return the seconds to the next look after one that told of so many ends."""
         if not ended:
             return self._limit(self._interval_seconds * self.pace.growth)
-        seconds = self._interval_seconds / ended * ENDS_PER_CALL * self._count_calls()
+        wanted = max(ENDS_PER_CALL * self._count_calls(), self._listed / LISTED_PER_END)
+        seconds = self._interval_seconds / ended * wanted
         return max(self._get_quick_interval(), self._limit(seconds))
 
     def _get_quick_interval(self) -> float:
@@ -198,6 +205,7 @@ class Watcher:
             for status, count in counts.items()
             if count
         }
+        self._listed += sum(map(len, ids.values()))
         ours = set(_make_ids(parent, array.waiting))
         # Of an array that an earlier run began, some have ended that nobody watches.
         array.ended = sum(len(each - ours) for each in ids.values())
