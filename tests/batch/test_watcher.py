@@ -24,6 +24,7 @@ class Account:
 
     statuses: dict[str, str] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    listed: int = 0
 
     def add_array(self, parent: str, size: int, status: str = "RUNNING") -> list[str]:
         ids = [make_child_id(parent, index) for index in range(size)]
@@ -37,6 +38,7 @@ class Account:
 
     def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
         found = [{"jobId": c} for c in self._list_children(array_job_id, status)]
+        self.listed += len(found)
         self.calls["ListJobs"] += max(1, -(-len(found) // 1000))
         return found
 
@@ -186,6 +188,20 @@ def test_a_look_of_many_calls_waits_longer_while_jobs_end() -> None:
         world.account.statuses[f"job-{number}"] = "SUCCEEDED"
         world.run_for(1)
     assert world.account.calls["DescribeJobs"] <= 5 * 200 / 8
+
+
+def test_listings_grow_with_what_ends_not_with_how_often_it_is_looked() -> None:
+    size, per_second = 3000, 100
+    world = World(longest_seconds=60, pace=EMBEDDED_PACE)
+    ids = world.account.add_array("array", size)
+    world.watcher.watch(ids)
+    for start in range(0, size, per_second):
+        world.account.statuses |= dict.fromkeys(ids[start : start + per_second], "SUCCEEDED")
+        world.run_for(1)
+    looks = world.account.calls["DescribeJobs"]
+    assert len(list_ended(world.run_for(10))) < size / 4  # most were told of while they ended
+    assert world.account.listed <= 6 * size
+    assert looks >= 10
 
 
 def test_a_job_unknown_at_first_is_awaited() -> None:
