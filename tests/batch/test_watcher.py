@@ -200,7 +200,7 @@ def test_listings_grow_with_what_ends_not_with_how_often_it_is_looked() -> None:
         world.run_for(1)
     looks = world.account.calls["DescribeJobs"]
     assert len(list_ended(world.run_for(10))) < size / 4  # most were told of while they ended
-    assert world.account.listed <= 6 * size
+    assert world.account.listed <= 8 * size  # a look every 2 s is made at any rate
     assert looks >= 10
 
 
