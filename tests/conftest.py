@@ -49,3 +49,12 @@ def runtime_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runtime(runtime_cache: Path) -> Runtime:
     """The runtime of this interpreter: the first test process builds it, the others wait."""
     return provide_runtime(runtime_cache, print)
+
+
+@pytest.fixture
+def runtime_now(runtime_cache: Path) -> Runtime:
+    """The runtime of what is installed at this moment.
+
+    In the course of a long test run a machine may change packages: certifi's, to trust its own.
+    """
+    return provide_runtime(runtime_cache, print)

@@ -22,12 +22,12 @@ def test_show_before_it_is_built(
 
 
 def test_build_and_show(
-    runtime: Runtime,
+    runtime_now: Runtime,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "batchx").symlink_to(runtime.base_tree.parents[2])
+    (tmp_path / "batchx").symlink_to(runtime_now.base_tree.parents[2])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main(["runtime", "build"]) == 0
     built = capsys.readouterr()
@@ -35,7 +35,7 @@ def test_build_and_show(
     assert "Building" not in built.err  # it was in the cache
     assert main(["runtime", "show"]) == 0
     assert capsys.readouterr().out == built.out
-    for layer in runtime.layers:
+    for layer in runtime_now.layers:
         assert f"{layer.digest}  {layer.size / 1e6:.1f} MB" in built.out
 
 

@@ -287,7 +287,7 @@ PATTERN_CASES = [
 SHARED_PATTERNS = {"share_identifier"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a process may come back to this module
 def strict(unchecked_client: Any, strict_aws: EmbeddedAws) -> Any:
     """A client that checks nothing itself, and a queue "strict" on which no job can run."""
     for name in ("strict", "strict-2", "strict-3"):

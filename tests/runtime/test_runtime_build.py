@@ -32,7 +32,7 @@ def list_names(layer: LayerFile) -> list[str]:
 
 
 @pytest.mark.slow
-def test_two_builders_at_once_and_another_before(runtime: Runtime, tmp_path: Path) -> None:
+def test_two_builders_at_once_and_another_before(runtime_now: Runtime, tmp_path: Path) -> None:
     builders = [
         subprocess.Popen(
             [sys.executable, "-c", BUILD, str(tmp_path)],
@@ -43,16 +43,16 @@ def test_two_builders_at_once_and_another_before(runtime: Runtime, tmp_path: Pat
         for _ in range(2)
     ]
     ended = [builder.communicate() for builder in builders]
-    expected = [f"{one.digest} {one.diff_id} {one.size}" for one in runtime.layers]
+    expected = [f"{one.digest} {one.diff_id} {one.size}" for one in runtime_now.layers]
     assert [out.splitlines() for out, _ in ended] == [expected, expected], ended
     assert sum("Packing" in said for _, said in ended) == 1
     entries = {path.name.split("-")[0] for path in (tmp_path / "runtime").iterdir()}
     assert entries == {"base", "own", "lock"}
 
 
-def test_found_again(runtime: Runtime, runtime_cache: Path) -> None:
+def test_found_again(runtime_now: Runtime, runtime_cache: Path) -> None:
     said: list[str] = []
-    assert provide_runtime(runtime_cache, said.append) == runtime
+    assert provide_runtime(runtime_cache, said.append) == runtime_now
     assert said == []
 
 
