@@ -63,8 +63,8 @@ class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
     `credentials` are botocore's own and renew themselves, `ca_bundle` is the file of authorities
-    that the user named. `runner_doubt` says why jobs are
-    processes of this machine, unless that was asked for.
+    that the user named. `runner_doubt` says why jobs are processes of this machine, unless that was
+    asked for.
     """
 
     region: str

@@ -72,12 +72,14 @@ class BulkReader:
         *,
         ca_bundle: str | None = None,
         answer_seconds: float = ANSWER_SECONDS,
+        off_seconds: float = OFF_SECONDS,
     ) -> None:
         self._client = client
         self._credentials = credentials
         self._bucket = bucket
         self._ca_bundle = ca_bundle
         self._answer_seconds = answer_seconds
+        self._off_seconds = off_seconds
         self._lock = threading.Lock()
         self._native: NativeClient | None = None
         self._off_until = math.inf if s3 is None else 0.0
@@ -107,15 +109,15 @@ class BulkReader:
             reads = [NativeRead(native, key) for key in keys if key not in found]
             taken = {read.key: read.take(deadline) for read in reads}
         except (BotoCoreError, ClientError, OSError, RuntimeError, crt_exceptions.AwsCrtError):
-            self._turn_off(OFF_SECONDS)
+            self._turn_off()
             return found
         if not any(read.is_answered for read in reads):
-            self._turn_off(OFF_SECONDS)
+            self._turn_off()
         return found | {key: content for key, content in taken.items() if content is not None}
 
-    def _turn_off(self, seconds: float) -> None:
+    def _turn_off(self) -> None:
         with self._lock:
-            self._off_until = max(self._off_until, time.monotonic() + seconds)
+            self._off_until = max(self._off_until, time.monotonic() + self._off_seconds)
 
     def _provide_native(self, key: str, found: dict[str, bytes]) -> "NativeClient | None":
         """Return the client; the first is made as a read of `key` by boto3 shows."""
@@ -124,7 +126,9 @@ class BulkReader:
                 content, place = read_observed(self._client, self._bucket, key)
                 if content is not None:
                     found[key] = content
-                if place is None or has_proxy(self._client.meta.config.proxies, place):
+                if place is None and content is None:  # it may be a bad moment
+                    self._off_until = time.monotonic() + self._off_seconds
+                elif place is None or has_proxy(self._client.meta.config.proxies, place):
                     self._off_until = math.inf  # boto3 knows how to go there
                 else:
                     self._native = NativeClient(place, self._credentials, self._ca_bundle)

@@ -193,6 +193,20 @@ def test_a_closed_one_reads_nothing(server: ThreadingHTTPServer, reader: BulkRea
     assert reader.read_all(GOOD) == {}
 
 
+def test_after_a_bad_moment_it_is_tried_again(server: ThreadingHTTPServer) -> None:
+    client = make_client(f"http://127.0.0.1:{server.server_port}", proxies={"http": None})
+    failures = [CredentialRetrievalError(provider="sso", error_msg="not now")]
+
+    def fail_once(**_: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    client.meta.events.register("before-sign.s3", fail_once)
+    with BulkReader(client, CREDENTIALS, BUCKET, off_seconds=0) as reader:
+        assert reader.read_all(GOOD) == {}
+        assert set(reader.read_all(GOOD)) == set(GOOD)
+
+
 def test_behind_a_proxy_all_but_the_first_is_left_to_boto3(server: ThreadingHTTPServer) -> None:
     url = f"http://127.0.0.1:{server.server_port}"
     with BulkReader(make_client(url, proxies={"http": url}), CREDENTIALS, BUCKET) as reader:
