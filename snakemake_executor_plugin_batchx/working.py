@@ -58,7 +58,7 @@ class Workers:
         self, jobs: Sequence[TrackedJob], step: Callable[..., None], *args: Any
     ) -> None:
         """Begin to prepare or collect."""
-        self._start([(len(jobs), lambda: self.do(jobs, step, *args))])
+        self._start([(len(jobs), functools.partial(self.do, jobs, step, *args))])
 
     def start_job_steps(
         self, step: Callable[[TrackedJob], None], jobs: Sequence[TrackedJob]
