@@ -6,8 +6,8 @@ from typing import Protocol
 from snakemake_executor_plugin_batchx.job.lease import LeaseStore, claim_lease, make_lease_key
 from snakemake_executor_plugin_batchx.recovery import LeftJob
 from snakemake_executor_plugin_batchx.spec import StorageFile
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
 from snakemake_executor_plugin_batchx.storage.layout import parse_s3_url
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 HEAD_CLAIM = "head of run "
 """How the owner of a lease begins that is no Batch job but a head (job/lease.py)."""

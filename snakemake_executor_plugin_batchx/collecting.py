@@ -8,7 +8,7 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult, list_missing
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 LOG_KINDS = ("log", "benchmark")
 

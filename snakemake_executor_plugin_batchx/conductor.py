@@ -28,7 +28,7 @@ from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, encode
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.working import Workers
 
 STUCK = "MISCONFIGURATION:"

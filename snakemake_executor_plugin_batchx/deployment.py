@@ -13,6 +13,7 @@ from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.packages import pack_packages
 from snakemake_executor_plugin_batchx.storage.sources import SourceArchive, pack_sources
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.workflow.imported import find_imported
 from snakemake_executor_plugin_batchx.workflow.listings import collect_listings
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
@@ -39,7 +40,8 @@ def deploy_sources(
         archive = _pack(executor, record, Path(folder, "sources.tar.gz"))
         key = root.get_sources_key(archive.sha256)
         if not store.has_object(key):
-            store.upload_file(archive.path, key)
+            with Transfer(store) as transfer:
+                transfer.send_as(archive.path, key)
     project = _find_project(archive)
     return SharedSpec(
         version=SPEC_VERSION,
@@ -104,7 +106,8 @@ def _deploy_packages(
                 raise BatchxError(
                     f"A package that the workflow imports cannot be read: {error}"
                 ) from error
-            store.upload_file(path, key)
+            with Transfer(store) as transfer:
+                transfer.send_as(path, key)
     return PackagesSpec(key, imported.modules)
 
 

@@ -140,7 +140,8 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
 def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
     client = session.s3_client
     reader = BulkReader(client, session.credentials, bucket, ca_bundle=session.ca_bundle)
-    return S3Access(S3Gateway(client, bucket), stack.enter_context(reader))
+    store = S3Gateway(client, bucket, credentials=session.credentials, ca_bundle=session.ca_bundle)
+    return S3Access(store, stack.enter_context(reader))
 
 
 def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
@@ -216,7 +217,7 @@ def _open_ports(
         watcher=Watcher(gateway, time.monotonic, longest_seconds, context.pace),
         left=earlier.left,
         store=s3.store,
-        stager=Stager(s3.store, root, mirror, transfer, base, run_id),
+        stager=Stager(root, mirror, transfer, base, run_id),
         fetcher=Fetcher(s3.store, mirror, transfer, base, s3.reader.read_all),
         transfer=transfer,
         journal=journal,

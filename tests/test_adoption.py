@@ -9,7 +9,7 @@ from snakemake_executor_plugin_batchx.adoption import Adoption, decide_adoption
 from snakemake_executor_plugin_batchx.job.lease import LeaseLostError, take_lease
 from snakemake_executor_plugin_batchx.recovery import LeftJob
 from snakemake_executor_plugin_batchx.spec import StorageFile
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 LEASE = "runs/old/000001/lease"
 

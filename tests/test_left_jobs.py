@@ -13,7 +13,7 @@ from snakemake_executor_plugin_batchx.batch.reasons import OBSOLETE
 from snakemake_executor_plugin_batchx.conductor import Conductor
 from snakemake_executor_plugin_batchx.plan.names import make_work_key
 from snakemake_executor_plugin_batchx.recovery import LeftJob, LeftJobs
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 WORK = make_work_key(DESCRIPTION.steps, CONTEXT.work_dir)
 CHANGED = LeftJob("other", WORK, "bx-name", "runs/old/000001", "spec", "job-1")

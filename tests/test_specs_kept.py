@@ -7,7 +7,7 @@ from head_world import DESCRIPTION
 
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 
 class Store:

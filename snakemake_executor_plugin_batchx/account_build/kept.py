@@ -2,39 +2,22 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.runtime.cache import note_use, open_entry, remove_old
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
-from snakemake_executor_plugin_batchx.storage.gateway import NOT_THERE, StorageError
+from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
+from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
 
 NOTE = "runtime.json"
 RECIPE = "recipe.tar.gz"
 CACHE_KIND = "account"
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-class RuntimeStore(Protocol):
-    """What is needed of the S3 gateway."""
-
-    def read_bytes(self, key: str) -> bytes:
-        """Return a whole object."""
-
-    def write_bytes(self, key: str, data: bytes) -> None:
-        """Write an object whole."""
-
-    def upload_file(self, path: str | os.PathLike[str], key: str) -> None:
-        """Write a file of any size."""
-
-    def download_file(self, key: str, path: str | os.PathLike[str]) -> None:
-        """Read an object of any size into a file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +27,7 @@ class KeptRuntime:
     Methods raise StorageError where S3 refuses.
     """
 
-    store: RuntimeStore
+    store: ObjectStore
     prefix: str
     entry: Path
 
@@ -95,7 +78,8 @@ class KeptRuntime:
             say(f"fetching the job runtime: {sum(layer.size for layer in layers) / 1e6:.0f} MB")
             for layer in layers:
                 key = f"{self.prefix}/{layer.path.name}"
-                self.store.download_file(key, layer.path)
+                with Transfer(self.store) as transfer:
+                    transfer.fetch_object(key, layer.path)
                 if hash_file(layer.path) != layer.digest:
                     raise BatchxError(
                         f"{key} in the S3 root's bucket is damaged: remove it and {NOTE} beside "
@@ -105,10 +89,11 @@ class KeptRuntime:
         remove_old(self.entry.parent, CACHE_KIND)
 
 
-def keep_layers(store: RuntimeStore, prefix: str, layers: Sequence[LayerFile]) -> None:
+def keep_layers(store: ObjectStore, prefix: str, layers: Sequence[LayerFile]) -> None:
     """Write layers below `prefix`, and then the note. Raises StorageError."""
-    for layer in layers:
-        store.upload_file(layer.path, f"{prefix}/{name_file(layer.digest)}")
+    with Transfer(store) as transfer:
+        for layer in layers:
+            transfer.send_as(layer.path, f"{prefix}/{name_file(layer.digest)}")
     store.write_bytes(f"{prefix}/{NOTE}", make_note(layers))
 
 

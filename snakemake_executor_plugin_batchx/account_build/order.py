@@ -11,7 +11,6 @@ from snakemake_executor_plugin_batchx.account_build import bootstrap
 from snakemake_executor_plugin_batchx.account_build.kept import (
     CACHE_KIND,
     KeptRuntime,
-    RuntimeStore,
 )
 from snakemake_executor_plugin_batchx.account_build.recipe import Recipe, plan_recipe
 from snakemake_executor_plugin_batchx.account_build.wait import JobWait
@@ -26,6 +25,7 @@ from snakemake_executor_plugin_batchx.plan.submission import plan_submission
 from snakemake_executor_plugin_batchx.runtime.interpreter import ARCHITECTURES
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
 
 RULE = "batchx-runtime"
 """What stands for the rule in the names of job and definition."""
@@ -62,7 +62,7 @@ def choose_image(python: str) -> str:
 def make_build_command(recipe: Recipe, region: str, bucket: str, key: str) -> list[str]:
     """Return the job's command; `key` is the recipe's. AWS limits overrides to 8,192 characters."""
     program = Path(bootstrap.__file__).read_text(encoding="utf-8")
-    aws_packages = recipe.pin("boto3", "botocore")
+    aws_packages = recipe.pin("boto3", "botocore", "awscrt")
     processor = PROCESSORS[recipe.architecture]
     return ["python3", "-c", program, processor, region, bucket, key, *aws_packages]
 
@@ -76,7 +76,7 @@ class AccountBuild:
 
     batch: Batch
     definitions: Definitions
-    store: RuntimeStore
+    store: ObjectStore
     root: S3Root
     region: str
     job_queue: str
@@ -109,8 +109,11 @@ class AccountBuild:
         return layers
 
     def _build(self, recipe: Recipe, kept: KeptRuntime) -> None:
-        with tempfile.TemporaryDirectory(prefix="batchx-recipe-") as folder:
-            self.store.upload_file(recipe.write(Path(folder)), kept.recipe_key)
+        with (
+            tempfile.TemporaryDirectory(prefix="batchx-recipe-") as folder,
+            Transfer(self.store) as transfer,
+        ):
+            transfer.send_as(recipe.write(Path(folder)), kept.recipe_key)
         image = self.choose_image(recipe.python)
         request = plan_submission(
             name=make_job_name(RULE, recipe.name, 1),

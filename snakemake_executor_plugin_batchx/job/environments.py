@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.environment_archive import (
@@ -31,8 +31,8 @@ from snakemake_executor_plugin_batchx.job.environment_archive import (
     place_environment,
 )
 from snakemake_executor_plugin_batchx.spec import Blob, StepEnvironment, decode, encode
-from snakemake_executor_plugin_batchx.storage.gateway import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
 
 SHARED_FOLDER = "BATCHX_SHARED_FOLDER"
@@ -40,13 +40,6 @@ SHARED_FOLDER = "BATCHX_SHARED_FOLDER"
 
 FAILURES = (BatchxError, OSError, EOFError, zlib.error, tarfile.TarError, ValueError, TypeError)
 """What reading a note and an archive, or making one, may raise."""
-
-
-class EnvironmentStore(ObjectStore, Protocol):
-    """What the cache needs of the S3 gateway."""
-
-    def create_bytes(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one; return whether it was written."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,7 @@ class EnvironmentCache:
                 self._found[content] = name
                 self._unlock(content)
 
-    def keep_made(self, store: EnvironmentStore, jobs: Sequence[Any]) -> None:
+    def keep_made(self, store: ObjectStore, jobs: Sequence[Any]) -> None:
         """Keep what Snakemake made for its jobs, which are about to run.
 
         `store` has to be this process's own: connections do not survive a fork.
@@ -178,7 +171,7 @@ class EnvironmentCache:
         self._mark(content, kept.name)
         return kept.name
 
-    def _keep(self, store: EnvironmentStore, content: str, name: str, archive: Path) -> None:
+    def _keep(self, store: ObjectStore, content: str, name: str, archive: Path) -> None:
         key_name = self._make_key_name(content)
         note_key = self._root.get_environment_key(key_name)
         is_replaced = content in self._wrong or content in self._found

@@ -33,11 +33,7 @@ def place_inputs(transfer: Transfer, base: Path, entries: Sequence[Entry], *, no
     missing = tuple(entry for entry in entries if not _is_in_place(base, entry))
     make_skeleton(str(base), missing)
 
-    def fetch(entry: Entry) -> None:
-        if entry.blob is not None:
-            transfer.fetch_blob(entry.blob, base / entry.path)
-
-    transfer.run_all(fetch, [entry for entry in missing if entry.kind == "file"])
+    transfer.fetch_blobs((e.blob, base / e.path) for e in missing if e.blob is not None)
     apply_modes(str(base), missing)
     clamped = tuple(
         dataclasses.replace(entry, mtime_ns=min(entry.mtime_ns, now_ns)) for entry in missing
@@ -81,13 +77,11 @@ def collect_products(
             found |= {e.path: e for e in list_entries(str(base), product.path)}
     entries, parts = _pack_small_files(base, list(found.values()))
 
-    def send(entry: Entry) -> Entry:
-        if entry.kind != "file" or entry.blob is not None:
-            return entry
-        blob = transfer.send_file(base / entry.path, root.get_data_key, may_exist=True)
-        return dataclasses.replace(entry, blob=blob)
-
-    return Collected(tuple(transfer.run_all(send, entries)), tuple(parts))
+    rest = [entry.path for entry in entries if entry.kind == "file" and entry.blob is None]
+    blobs = transfer.send_files([base / path for path in rest], root.get_data_key, may_exist=True)
+    sent = dict(zip(rest, blobs, strict=True))
+    entries = [dataclasses.replace(e, blob=sent.get(e.path, e.blob)) for e in entries]
+    return Collected(tuple(entries), tuple(parts))
 
 
 def _pack_small_files(base: Path, entries: list[Entry]) -> tuple[list[Entry], list[bytes]]:

@@ -88,7 +88,8 @@ def provide_packages(store: ObjectStore, shared: SharedSpec, scratch: Path) -> P
     if packages is None or all(map(is_importable, packages.modules)):
         return None
     archive, folder = scratch / "packages.tar.gz", scratch / PACKAGES
-    store.download_file(packages.key, archive)
+    with Transfer(store) as transfer:
+        transfer.fetch_object(packages.key, archive)
     add_packages(archive, folder)
     archive.unlink()
     return folder

@@ -21,6 +21,7 @@ ROOTS = (
     "snakemake-interface-executor-plugins",
     "boto3",
     "botocore",
+    "awscrt",  # boto3[crt]: extras are not followed
 )
 """What jobs need, whatever the version of this plugin. Storage plugins join them, for the head's
 Snakemake passes settings of each that is installed here to every job."""

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.storage.transfer import make_temporary
+from snakemake_executor_plugin_batchx.storage.temporary import make_temporary
 from snakemake_executor_plugin_batchx.storage.tree import make_folders
 
 ROOT = Path("/")

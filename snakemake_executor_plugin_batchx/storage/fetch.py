@@ -110,7 +110,7 @@ class Fetcher:
         packed = {e.path for e in entries if self._place_packed(e, fetched, time_ns)}
         rest = tuple(entry for entry in entries if entry.path not in packed)
         files = [entry for entry in rest if entry.kind == "file"]
-        self._transfer.run_all(self._place_other, files)
+        self._transfer.fetch_blobs([self._locate(entry) for entry in files])
         apply_modes(self._base, rest)
         apply_times(self._base, rest, time_ns)
         for entry in files:
@@ -130,10 +130,10 @@ class Fetcher:
         self._note(entry, kept_ns)
         return True
 
-    def _place_other(self, entry: Entry) -> None:
+    def _locate(self, entry: Entry) -> tuple[Blob, Path]:
         if entry.blob is None:
             raise ValueError(f"{entry.path} has no content")
-        self._transfer.fetch_blob(entry.blob, Path(self._base, entry.path))
+        return entry.blob, Path(self._base, entry.path)
 
     def _note(self, entry: Entry, mtime_ns: int) -> None:
         """Note where a file's content is. That the file itself is no link is sure: it is new."""

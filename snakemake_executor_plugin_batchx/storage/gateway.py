@@ -1,33 +1,52 @@
-"""The one place that calls S3."""
+"""The one place that calls S3 through boto3."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import boto3
 import botocore.exceptions
 import s3transfer.exceptions
-from boto3.exceptions import Boto3Error, S3UploadFailedError
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
+from botocore import xform_name
 from botocore.config import Config
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
+from snakemake_executor_plugin_batchx.storage.checksums import Content, choose_checksums
+from snakemake_executor_plugin_batchx.storage.options import S3Options
+from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
+from snakemake_executor_plugin_batchx.storage.refusals import (
+    ACTIONS,
+    NOT_THERE,
+    StorageError,
+    explain_refusal,
+)
+from snakemake_executor_plugin_batchx.storage.spans import open_content
 
 CLIENT_CONFIG = Config(
     max_pool_connections=32,
+    connect_timeout=10,
+    read_timeout=30,
     # Said here because botocore's default differs by version
     # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
     retries={"mode": "standard", "total_max_attempts": 8},
     tcp_keepalive=True,
-    # Said here because Snakemake's s3 plugin turns both off, by the environment, for all clients.
-    request_checksum_calculation="when_supported",
+    # Checksums are told by what sends; Snakemake's s3 plugin turns both off, by the environment.
+    request_checksum_calculation="when_required",
     response_checksum_validation="when_supported",
 )
 
+BODY_TRIES = 5
+"""How often an object is asked for whose bytes stop on the way; botocore tries again only what
+fails before they begin."""
+
+BODY_PAUSE_SECONDS = 1.0
+
 PART_BYTES = 8 * 1024 * 1024
-LARGE_FILE_THREADS = 4
-LARGE_FILES_AT_ONCE = 4
-"""4 files × 4 parts × 8 MiB: at most 128 MiB of buffers however large the files."""
 
 CONFLICT_TRIES = 5
 
@@ -37,7 +56,7 @@ DELETE_BATCH = 1000
 TRANSFER_CONFIG = TransferConfig(
     multipart_threshold=PART_BYTES,
     multipart_chunksize=PART_BYTES,
-    max_concurrency=LARGE_FILE_THREADS,
+    max_concurrency=4,
     # With awscrt installed boto3 would choose another on some hosts, with buffers of its own.
     preferred_transfer_client="classic",
 )
@@ -50,104 +69,87 @@ NETWORK_ERRORS = (
 )
 """What boto3 raises where S3 gave no answer, or not the bytes that it had announced."""
 
-T = TypeVar("T")
-
-
-SENTENCES = {
-    "NoSuchBucket": "S3 bucket {bucket} does not exist: create it, or name another S3 root.",
-    "NoSuchKey": "s3://{bucket}/{key} does not exist (any more).",
-    "404": "s3://{bucket}/{key} does not exist (any more).",
-    "AccessDenied": (
-        "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "on this bucket.{hint}"
-    ),
-    "403": (
-        "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-        "on this bucket.{hint}"
-    ),
-    "InvalidAccessKeyId": (
-        "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment."
-    ),
-    "ExpiredToken": "The AWS credentials in use have expired: renew them (aws sso login, say).",
-    "PermanentRedirect": (
-        "S3 bucket {bucket} is in another region: set --batchx-region to the bucket's and queue's."
-    ),
-}
-"""Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
-
-
-NOT_THERE = {"NoSuchKey", "404", "AccessDenied", "403"}
-"""What S3 says of an object that is not there, the latter two to who may not list the bucket."""
-
-HINTS = {
-    "s3:GetObject": " Without s3:ListBucket, S3 says this of an object that is not there, too."
-}
-
-
-class StorageError(BatchxError):
-    """S3 would not do what was asked; `code` is its error code, empty for a network failure."""
-
-    def __init__(self, text: str, code: str = "") -> None:
-        super().__init__(text)
-        self.code = code
-
 
 class S3Gateway:
     """The S3 calls that batchx makes, on one bucket.
 
     `client` is a boto3 S3 client made with CLIENT_CONFIG; it is safe to use from many threads.
-    Every method raises StorageError, one sentence, where S3 refuses or stays out of reach.
+    `credentials` are those it was made with, where another client may use them, too, and
+    `ca_bundle` is the file of authorities that it was told of. Every method raises StorageError,
+    one sentence, where S3 refuses or stays out of reach.
     """
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        *,
+        credentials: Any = None,
+        ca_bundle: str | None = None,
+        options: S3Options | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self.bucket = bucket
+        self.credentials = credentials
+        self.ca_bundle = ca_bundle
+        self.options = options or S3Options()
+        self.checksums = choose_checksums(client.meta.endpoint_url)
+        self._pause = pause
+        self._observed = threading.local()
+        self._place: BucketPlace | None = None
+
+    def watch_place(self) -> None:
+        """Begin to note where requests go."""
+        self._client.meta.events.register("before-send.s3", self._observe)
+
+    @property
+    def place(self) -> BucketPlace | None:
+        """Where boto3 found the bucket's objects, if it has and another client can go there."""
+        place = self._place
+        return None if place and has_proxy(self._client.meta.config.proxies, place) else place
+
+    def get_model(self, operation: str) -> Any:
+        """Return how an operation is written, as botocore knows it."""
+        return self._client.meta.service_model.operation_model(operation)
+
+    def perform(
+        self, operation: str, key: str, params: Mapping[str, Any], content: Content = b""
+    ) -> Answer:
+        """Do an operation on an object; return the answer, with the whole body in memory."""
+        body = {"Body": open_content(content)} if operation in {"PutObject", "UploadPart"} else {}
+        for tries_left in reversed(range(BODY_TRIES)):
+            answer = self._ask(operation, key, Key=key, **params, **body)
+            try:
+                return _take_answer(answer)
+            except NETWORK_ERRORS as error:
+                if not tries_left:
+                    raise self._tell_network(operation, key, error) from error
+            self._pause(random.uniform(0, BODY_PAUSE_SECONDS))  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
 
     def read_range(self, key: str, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of an object from `offset` on."""
         wanted = f"bytes={offset}-{offset + size - 1}"
-
-        def read() -> bytes:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=wanted)
-            body: bytes = answer["Body"].read()
-            return body
-
-        return self._call("s3:GetObject", key, read)
+        return self.perform("GetObject", key, {"Range": wanted}).body
 
     def read_bytes(self, key: str) -> bytes:
         """Return a whole object; S3's checksum is verified by botocore."""
-
-        def read() -> bytes:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            body: bytes = answer["Body"].read()
-            return body
-
-        return self._call("s3:GetObject", key, read)
+        return self.perform("GetObject", key, {}).body
 
     def write_bytes(self, key: str, data: bytes) -> None:
-        """Write an object whole; S3 verifies a SHA-256 of it."""
-        self._call(
-            "s3:PutObject",
-            key,
-            lambda: self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=data, ChecksumAlgorithm="SHA256"
-            ),
-        )
+        """Write an object whole; S3 verifies a checksum of it."""
+        self.perform("PutObject", key, self.checksums.tell(data).params, data)
 
     def create_bytes(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one; return whether it was written.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
+        params = {**self.checksums.tell(data).params, "IfNoneMatch": "*"}
         for tries_left in reversed(range(CONFLICT_TRIES)):
             try:
-                self._call(
-                    "s3:PutObject",
-                    key,
-                    lambda: self._client.put_object(
-                        Bucket=self.bucket, Key=key, Body=data, IfNoneMatch="*"
-                    ),
-                )
+                self.perform("PutObject", key, params, data)
             except StorageError as error:
                 if error.code in {"PreconditionFailed", "412"}:
                     return False
@@ -158,48 +160,6 @@ class S3Gateway:
                 break
         return True
 
-    def upload_file(
-        self,
-        path: str | os.PathLike[str],
-        key: str,
-        on_bytes: Callable[[int], None] | None = None,
-    ) -> None:
-        """Write a file of any size, in parts and in parallel; S3 verifies each part.
-
-        `on_bytes` is called as bytes go; what it raises ends the upload.
-        """
-        extra = {"ChecksumAlgorithm": "SHA256"}
-        self._call(
-            "s3:PutObject",
-            key,
-            lambda: self._client.upload_file(
-                os.fspath(path),
-                self.bucket,
-                key,
-                ExtraArgs=extra,
-                Config=TRANSFER_CONFIG,
-                Callback=on_bytes,
-            ),
-        )
-
-    def download_file(
-        self,
-        key: str,
-        path: str | os.PathLike[str],
-        on_bytes: Callable[[int], None] | None = None,
-    ) -> None:
-        """Read an object of any size into a file, in parts and in parallel.
-
-        `on_bytes` is called as bytes come; what it raises ends the download.
-        """
-        self._call(
-            "s3:GetObject",
-            key,
-            lambda: self._client.download_file(
-                self.bucket, key, os.fspath(path), Config=TRANSFER_CONFIG, Callback=on_bytes
-            ),
-        )
-
     def has_object(self, key: str) -> bool:
         """Tell whether there is an object of this key."""
         return self.find_modified(key) is not None
@@ -209,54 +169,86 @@ class S3Gateway:
 
         Who may not list the bucket is told 403 for what is not there: that counts as none.
         """
-        place = {"Bucket": bucket or self.bucket, "Key": key}
+        place = {"Bucket": bucket} if bucket else {}
         try:
-            answer = self._call("s3:GetObject", key, lambda: self._client.head_object(**place))
+            answer = self._ask("HeadObject", key, Key=key, **place)
         except StorageError as error:
             if error.code in NOT_THERE:
                 return None
             raise
         return float(answer["LastModified"].timestamp())
 
+    def inspect_object(self, key: str) -> ObjectFacts:
+        """Return an object's facts."""
+        return read_facts(key, self.perform("HeadObject", key, {}).headers)
+
+    def list_below(self, prefix: str) -> Iterator[ObjectFacts]:
+        """Yield all objects below a prefix, the markers of folders included, by their keys."""
+        more: dict[str, str] = {}
+        while True:
+            page = self._ask("ListObjectsV2", prefix, Prefix=prefix, **more)
+            for item in page.get("Contents", ()):
+                yield ObjectFacts(
+                    item["Key"],
+                    item["Size"],
+                    item["LastModified"].timestamp(),
+                    item.get("ETag", ""),
+                    storage_class=item.get("StorageClass", ""),
+                )
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
     def delete_objects(self, keys: Sequence[str]) -> None:
         """Delete objects; those that are not there do not matter."""
         for start in range(0, len(keys), DELETE_BATCH):
             batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
-            answer = self._call(
-                "s3:DeleteObject",
-                batch[0]["Key"],
-                lambda batch=batch: self._client.delete_objects(  # type: ignore[misc]
-                    Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
-                ),
+            answer = self._ask(
+                "DeleteObjects", batch[0]["Key"], Delete={"Objects": batch, "Quiet": True}
             )
             for refused in answer.get("Errors", []):  # S3 answers 200 all the same
-                raise self._explain("s3:DeleteObject", refused["Key"], refused)
+                raise self.explain("DeleteObjects", refused["Key"], refused)
 
-    def _call(self, action: str, key: str, call: Callable[[], T]) -> T:
+    def explain(self, operation: str, key: str, error: Mapping[str, Any]) -> StorageError:
+        """Return an error for S3's Code and Message."""
+        return explain_refusal(operation, self.bucket, key, error)
+
+    def _ask(self, operation: str, key: str, **params: Any) -> dict[str, Any]:
+        """Call S3; `key` is what an error names."""
+        method = getattr(self._client, xform_name(operation))
+        options = self.options.list_params(operation)
+        self._observed.key = key
         try:
-            return call()
+            answer: dict[str, Any] = method(**{"Bucket": self.bucket, **options, **params})
         except botocore.exceptions.ClientError as error:
-            raise self._explain(action, key, error.response.get("Error", {})) from error
-        except S3UploadFailedError as error:
-            # boto3 hides S3's answer to an upload behind this (boto3/s3/transfer.py, upload_file).
-            answer = getattr(error.__context__, "response", {})
-            told = answer.get("Error", {"Message": str(error)})
-            raise self._explain(action, key, told) from error
+            raise self.explain(operation, key, error.response.get("Error", {})) from error
         except NETWORK_ERRORS as error:
-            raise StorageError(f"{action} on s3://{self.bucket}/{key} failed: {error}") from error
+            raise self._tell_network(operation, key, error) from error
+        return answer
 
-    def _explain(self, action: str, key: str, error: Mapping[str, Any]) -> StorageError:
-        code = str(error.get("Code", ""))
-        text = SENTENCES.get(code)
-        if text is None:
-            told = error.get("Message") or code
-            return StorageError(f"S3 answers {action} on s3://{self.bucket}/{key}: {told}", code)
-        return StorageError(
-            text.format(bucket=self.bucket, key=key, action=action, hint=HINTS.get(action, "")),
-            code,
-        )
+    def _tell_network(self, operation: str, key: str, error: Exception) -> StorageError:
+        return StorageError(f"{ACTIONS[operation]} on s3://{self.bucket}/{key} failed: {error}")
+
+    def _observe(self, request: Any, **_: Any) -> None:
+        """Note where a request goes, redirects included, that this thread makes here."""
+        key = getattr(self._observed, "key", None)
+        if key:
+            signed = request.headers.get("Authorization", "")
+            self._place = find_place(request.url, signed, key) or self._place
+
+
+def _take_answer(answer: dict[str, Any]) -> Answer:
+    told = answer.pop("ResponseMetadata", {})
+    stream = answer.pop("Body", None)
+    body: bytes = b""
+    if stream is not None:
+        with contextlib.closing(stream):
+            body = stream.read()
+    return Answer(told.get("HTTPHeaders", {}), body, answer)
 
 
 def open_bucket(region: str, bucket: str) -> S3Gateway:
     """Return a gateway with the credentials that boto3 finds: inside a job, its role's."""
-    return S3Gateway(boto3.client("s3", region_name=region, config=CLIENT_CONFIG), bucket)
+    session = boto3.Session(region_name=region)
+    client = session.client("s3", config=CLIENT_CONFIG)
+    return S3Gateway(client, bucket, credentials=session.get_credentials())

@@ -1,27 +1,22 @@
 """A job's objects in S3: fetched while its Snakemake starts, sent together when it has ended."""
 
+import asyncio
 import functools
 import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from snakemake_executor_plugin_batchx.storage.gateway import LARGE_FILES_AT_ONCE, StorageError
-from snakemake_executor_plugin_batchx.storage.s3_objects import (
-    MISSING_CODES,
-    ObjectFacts,
-    ObjectGateway,
-    set_mtime,
-)
-from snakemake_executor_plugin_batchx.storage.transfer import THREADS
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.downloads import Download, download
+from snakemake_executor_plugin_batchx.storage.engine import Engine
+from snakemake_executor_plugin_batchx.storage.refusals import MISSING_CODES, StorageError
+from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectGateway, set_mtime
+from snakemake_executor_plugin_batchx.storage.uploads import Upload
+from snakemake_executor_plugin_batchx.storage.wire import call_in_daemon
 
 TIMESTAMP = ".snakemake_timestamp"
 """The file by whose time Snakemake knows a directory's."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,49 +45,46 @@ class Place:
 
 
 class Exchange:
-    """Moves the objects of one job, THREADS at once and LARGE_FILES_AT_ONCE of the large ones.
+    """Moves the objects of one job."""
 
-    Together at most 16 × 1 MiB and 4 × 4 × 8 MiB in buffers, whatever the sizes.
-    """
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="batchx-s3")
-        self._large = threading.BoundedSemaphore(LARGE_FILES_AT_ONCE)
-
-    def open_bucket(self, client: Any, name: str, region: str | None) -> ObjectGateway:
-        """Return a gateway to a bucket that keeps to this exchange's bounds."""
-        return ObjectGateway(client, name, region, self._large)
-
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Do something beside the rest."""
-        return self._pool.submit(work)
-
-    def run_all(self, works: list[Callable[[], None]]) -> None:
-        """Do all in parallel; the first failure ends what has not begun, and is raised."""
-        futures = [self._pool.submit(work) for work in works]
-        ended, rest = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in rest:
-            future.cancel()
-        wait(futures)
-        for future in ended:
-            future.result()
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
     def send(self, places: list[Place]) -> None:
         """Send files and directories, as they now are; what they replace in S3 goes.
 
         Raises StorageError, or OSError where a file cannot be read.
         """
-        self.run_all([work for place in places for work in _iter_sends(place)])
-        self.run_all([work for place in places for work in _iter_removals(place)])
+        for bucket, mine in _sort_by_bucket(places).items():
+            self._send_to(bucket, mine)
+        leftovers = [p for p in places if p.was_dir or p.path.is_dir()]
+        removals = [self.engine.submit(_remove_beside(place)) for place in leftovers]
+        for removal in removals:
+            removal.result()
+
+    def _send_to(self, bucket: ObjectGateway, places: list[Place]) -> None:
+        try:
+            self.engine.upload_all(bucket, _iter_uploads(places))
+        except StorageError as error:
+            if error.code != "NoSuchBucket":
+                raise
+            bucket.create_bucket()
+            self.engine.upload_all(bucket, _iter_uploads(places))
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more, and end what is under way."""
+        self.engine.__exit__(None, None, None)
 
 
-def _iter_sends(place: Place) -> Iterator[Callable[[], None]]:
-    for path, key in _iter_files(place):
-        yield functools.partial(place.bucket.send_file, path, key)
+def _sort_by_bucket(places: list[Place]) -> dict[ObjectGateway, list[Place]]:
+    found: dict[ObjectGateway, list[Place]] = {}
+    for place in places:
+        found.setdefault(place.bucket, []).append(place)
+    return found
+
+
+def _iter_uploads(places: list[Place]) -> Iterator[Upload]:
+    return (Upload(path, key) for place in places for path, key in _iter_files(place))
 
 
 def _iter_files(place: Place) -> Iterator[tuple[Path, str]]:
@@ -105,67 +97,63 @@ def _iter_files(place: Place) -> Iterator[tuple[Path, str]]:
             yield path, f"{place.key}/{path.relative_to(place.path).as_posix()}"
 
 
-def _iter_removals(place: Place) -> Iterator[Callable[[], None]]:
-    """Yield what takes away the objects of an earlier directory that are not made again."""
-    if place.was_dir or place.path.is_dir():
-        yield functools.partial(remove_leftovers, place)
+async def _remove_beside(place: Place) -> None:
+    await call_in_daemon(functools.partial(remove_leftovers, place))
 
 
 def remove_leftovers(place: Place) -> None:
     """Delete what stood in S3 where a file or directory was sent, and is not part of it."""
     sent = {key for _, key in _iter_files(place)}
-    stale = [facts.key for facts in place.bucket.list_below(place.key + "/")]
+    stale = [facts.key for facts in _iter_below(place)]
     if place.bucket.has_object(place.key):
         stale.append(place.key)
     place.bucket.delete_objects([key for key in stale if key not in sent])
 
 
+def _iter_below(place: Place) -> Iterator[ObjectFacts]:
+    """Yield the objects below a key, but not the markers of folders."""
+    below = place.bucket.list_below(place.key + "/")
+    return (facts for facts in below if not facts.key.endswith("/"))
+
+
 class Fetch:
     """An object, or all objects below a key, on the way to their place."""
 
-    def __init__(self, exchange: Exchange, place: Place) -> None:
-        self._exchange = exchange
+    def __init__(self, engine: Engine, place: Place) -> None:
+        self._engine = engine
         self._place = place
-        self._lock = threading.Lock()
-        self._is_ended = False
-        self._found: Found | None = None
-        self._first = exchange.submit(self._fetch)
+        self._ended = engine.submit(self._fetch())
 
     def wait(self) -> Found | None:
         """Return what was found once it is in its place, None if S3 has nothing there.
 
         Raises StorageError, or OSError where it could not be written.
         """
-        first = self._first.result()
-        if not isinstance(first, list):
-            return first
-        # The parts are waited for here, not in the pool, whose threads they need.
-        with self._lock:
-            if not self._is_ended:
-                self._found = self._finish_directory([part.result() for part in first])
-                self._is_ended = True
-        return self._found
+        return self._ended.result()
 
-    def _fetch(self) -> Found | list[Future[ObjectFacts]] | None:
-        bucket, key, path = self._place.bucket, self._place.key, self._place.path
+    async def _fetch(self) -> Found | None:
+        wire, place = self._engine.wire, self._place
+        wanted = Download(place.key, place.path, is_dated=True)
         try:
-            facts = bucket.fetch_object(key, path)
+            facts = await download(wire, place.bucket, wanted)
         except StorageError as error:
             if error.code not in MISSING_CODES:
                 raise
             if error.code == "NoSuchBucket":
                 return None
         else:
-            return Found(False, facts.size, path.stat().st_mtime)
-        below = [each.key for each in bucket.list_below(key + "/")]
-        return [self._exchange.submit(functools.partial(self._fetch_part, key)) for key in below]
+            return Found(False, facts.size, place.path.stat().st_mtime)
+        below = await call_in_daemon(lambda: list(_iter_below(place)))
+        parts = [download(wire, place.bucket, self._plan_part(each)) for each in below]
+        return self._finish_directory(await asyncio.gather(*parts))
 
-    def _fetch_part(self, key: str) -> ObjectFacts:
-        name = key.removeprefix(self._place.key + "/")
+    def _plan_part(self, facts: ObjectFacts) -> Download:
+        name = facts.key.removeprefix(self._place.key + "/")
         if name != os.path.normpath(name) or name.startswith(("/", "../")):
-            url = f"s3://{self._place.bucket.bucket}/{key}"
+            url = f"s3://{self._place.bucket.bucket}/{facts.key}"
             raise StorageError(f"{url} cannot be a file in a directory: rename it.")
-        return self._place.bucket.fetch_object(key, self._place.path / name)
+        path = self._place.path / name
+        return Download(facts.key, path, facts.size, facts.etag, is_dated=True)
 
     def _finish_directory(self, parts: list[ObjectFacts]) -> Found | None:
         if not parts:

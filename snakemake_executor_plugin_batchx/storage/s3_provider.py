@@ -24,6 +24,7 @@ from snakemake_storage_plugin_s3 import StorageProviderSettings
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import StorageFile
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
 from snakemake_executor_plugin_batchx.storage.s3_exchange import (
     Exchange,
@@ -62,10 +63,15 @@ class JobObjects:
     made. To be closed: use it in a `with`.
     """
 
-    def __init__(self, files: Sequence[StorageFile], work_dir: Path) -> None:
+    def __init__(
+        self,
+        files: Sequence[StorageFile],
+        work_dir: Path,
+        memory_bytes: int | None = None,
+    ) -> None:
         self._files = files
         self._work_dir = work_dir
-        self._exchange = Exchange()
+        self._exchange = Exchange(Engine(memory_bytes))
         self._known: list[Known] = []
 
     def __enter__(self) -> "JobObjects":
@@ -87,13 +93,11 @@ class JobObjects:
             if (file.provider, file.is_default) != own:
                 continue
             item = provider.object(file.query)
-            gateway = gateways.get(item.bucket) or self._exchange.open_bucket(
-                provider.s3c.meta.client, item.bucket, provider.settings.region
-            )
+            gateway = gateways.get(item.bucket) or provider.open_bucket(item.bucket)
             gateways[item.bucket] = gateway
             path = self._work_dir / item.local_path()
             place = Place(gateway, item.key, path, was_dir=file.was_dir)
-            fetch = Fetch(self._exchange, place) if file.is_fetched else None
+            fetch = Fetch(self._exchange.engine, place) if file.is_fetched else None
             known[item.bucket, item.key] = Known(place, fetch, file.is_output)
             if fetch and file.is_awaited:
                 awaited.append(fetch)
@@ -126,18 +130,23 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.s3c = boto3.resource(
-            "s3",
-            endpoint_url=settings.endpoint_url,
+        self._session = boto3.Session(
             region_name=settings.region,
             aws_access_key_id=settings.access_key,
             aws_secret_access_key=settings.secret_key,
             aws_session_token=settings.token,
+        )
+        self.s3c = self._session.resource(
+            "s3",
+            endpoint_url=settings.endpoint_url,
             config=Config(
                 signature_version=settings.signature_version,
                 retries={"mode": "standard", "max_attempts": settings.retries},
                 max_pool_connections=CLIENT_CONFIG.max_pool_connections,
                 tcp_keepalive=True,
+                connect_timeout=CLIENT_CONFIG.connect_timeout,
+                read_timeout=CLIENT_CONFIG.read_timeout,
+                request_checksum_calculation=CLIENT_CONFIG.request_checksum_calculation,
             ),
         )
         self._known: dict[tuple[str, str], Known] = {}
@@ -145,6 +154,14 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
             self._known = self.objects.begin(self)
         except (BatchxError, OSError) as error:
             raise WorkflowError(str(error)) from error
+
+    def open_bucket(self, name: str) -> ObjectGateway:
+        """Return the gateway to a bucket, with the settings of this provider."""
+        # awscrt signs in one way only; where the user asks for another, boto3 does it all.
+        signs_itself = self.settings.signature_version is not None
+        credentials = None if signs_itself else self._session.get_credentials()
+        client, region = self.s3c.meta.client, self.settings.region
+        return ObjectGateway(client, name, region, credentials=credentials)
 
     def get_known(self, item: "StorageObject") -> Known | None:
         """Return what is known of an object, None of one that the head did not name."""

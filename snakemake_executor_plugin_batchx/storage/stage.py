@@ -3,18 +3,26 @@
 import dataclasses
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import Blob, Entry
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
-from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.storage.tree import list_entries
 
 FileState = tuple[str, int, int]
 """Absolute path, size, mtime_ns: what must be equal for a file to count as unchanged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """Where the blob of a file's state will be; `is_mine` tells who sends it."""
+
+    blob: Future[Blob]
+    is_mine: bool
 
 
 class Stager:
@@ -25,14 +33,12 @@ class Stager:
 
     def __init__(
         self,
-        store: ObjectStore,
         root: S3Root,
         mirror: Mirror,
         transfer: Transfer,
         base: str,
         run_id: str,
     ) -> None:
-        self._store = store
         self._root = root
         self._mirror = mirror
         self._transfer = transfer
@@ -54,41 +60,73 @@ class Stager:
                 raise BatchxError(
                     f"{label}: input {path} cannot be read: {error.strerror}."
                 ) from error
-        return tuple(self._transfer.run_all(self._locate, entries))
+        return self._locate_all(entries)
 
-    def _locate(self, entry: Entry) -> Entry:
-        if entry.kind != "file":
-            return entry
-        path = os.path.join(self._base, entry.path)
-        status = os.stat(path)
-        state = (os.path.realpath(path), status.st_size, status.st_mtime_ns)
-        blob = self._locate_once(state)
-        return dataclasses.replace(entry, blob=blob, mtime_ns=status.st_mtime_ns)
+    def _locate_all(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return the entries, files with the blobs that hold them."""
+        states: dict[str, FileState] = {}
+        for entry in entries:
+            if entry.kind == "file":
+                path = os.path.join(self._base, entry.path)
+                status = os.stat(path)
+                states[entry.path] = (os.path.realpath(path), status.st_size, status.st_mtime_ns)
+        futures = self._claim(states.values())
+        self._provide([state for state, future in futures.items() if future.is_mine])
+        blobs = {state: future.blob.result() for state, future in futures.items()}
+        return tuple(
+            dataclasses.replace(entry, blob=blobs[state], mtime_ns=state[2])
+            if (state := states.get(entry.path))
+            else entry
+            for entry in entries
+        )
 
-    def _locate_once(self, state: FileState) -> Blob:
+    def _claim(self, states: Iterable[FileState]) -> dict[FileState, "Claim"]:
+        """Return for each state where its blob will be, and whether this call has to send it."""
+        claims: dict[FileState, Claim] = {}
         with self._lock:
-            future = self._known.get(state)
-            is_first = future is None
-            if future is None:
-                future = self._known[state] = Future()
-        if is_first:
-            try:
-                future.set_result(self._find_or_send(state))
-            except BaseException as error:  # noqa: BLE001 - raised again by future.result()
-                with self._lock:
-                    del self._known[state]  # the next job that needs it tries again
-                future.set_exception(error)
-        return future.result()
+            for state in states:
+                if state in claims:
+                    continue
+                future = self._known.get(state)
+                if future is None:
+                    self._known[state] = future = Future()
+                    claims[state] = Claim(future, is_mine=True)
+                else:
+                    claims[state] = Claim(future, is_mine=False)
+        return claims
 
-    def _find_or_send(self, state: FileState) -> Blob:
-        path, size, mtime_ns = state
-        known = self._mirror.find_blob(path, size, mtime_ns)
-        # What this run noted is there; what an earlier one noted may have been cleaned up.
-        if known and (known.run_id == self._run_id or self._store.has_object(known.blob.key)):
-            return known.blob
+    def _provide(self, states: Sequence[FileState]) -> None:
+        """Find or send what this call has claimed; the claims end, one way or the other."""
         try:
-            blob = self._transfer.send_file(path, self._root.get_data_key, may_exist=True)
+            blobs = self._find_known(states)
+            rest = [state for state in states if state not in blobs]
+            sent = self._send(rest)
+        except BaseException as error:
+            with self._lock:
+                claimed = [self._known.pop(state) for state in states]  # the next job tries again
+            for future in claimed:
+                future.set_exception(error)
+            raise
+        for state, blob in (blobs | sent).items():
+            self._known[state].set_result(blob)
+
+    def _find_known(self, states: Sequence[FileState]) -> dict[FileState, Blob]:
+        """Return those that are in S3 already, as the mirror notes and S3 tells."""
+        known = {state: self._mirror.find_blob(*state) for state in states}
+        noted = {state: found for state, found in known.items() if found is not None}
+        # What this run noted is there; what an earlier one noted may have been cleaned up.
+        doubtful = {found.blob.key for found in noted.values() if found.run_id != self._run_id}
+        gone = doubtful - self._transfer.find_existing(sorted(doubtful))
+        return {s: found.blob for s, found in noted.items() if found.blob.key not in gone}
+
+    def _send(self, states: Sequence[FileState]) -> dict[FileState, Blob]:
+        paths = [path for path, _, _ in states]
+        try:
+            blobs = self._transfer.send_files(paths, self._root.get_data_key, may_exist=True)
         except OSError as error:
-            raise BatchxError(f"Input {path} cannot be read: {error.strerror}.") from error
-        self._mirror.note_blob(path, mtime_ns, blob)
-        return blob
+            raise BatchxError(
+                f"Input {error.filename} cannot be read: {error.strerror}."
+            ) from error
+        for (path, _, mtime_ns), blob in zip(states, blobs, strict=True):
+            self._mirror.note_blob(path, mtime_ns, blob)
+        return dict(zip(states, blobs, strict=True))

@@ -5,14 +5,14 @@ asked for the same object half a dozen times, one question after the other. Noth
 Snakemake removes or replaces what a job has made, so one answer holds until it does.
 """
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any, cast
 
 import snakemake_storage_plugin_s3 as stock
 
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
-from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts, ObjectGateway
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 
 class MadeObject:
@@ -26,7 +26,7 @@ class MadeObject:
         """Return the facts of what a StorageObject stands for; None where the plugin has to ask."""
         if self._facts is None and not self._is_doubtful:
             client = item.provider.s3c.meta.client
-            gateway = ObjectGateway(client, item.bucket, None, contextlib.nullcontext())
+            gateway = S3Gateway(client, item.bucket)
             try:
                 self._facts = gateway.inspect_object(item.key)
             except StorageError:

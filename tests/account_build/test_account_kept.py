@@ -57,14 +57,14 @@ def test_fetched_once(store: MemoryStore, layers: tuple[LayerFile, ...], tmp_pat
     ]
     assert [f.path.read_bytes() for f in fetched] == [layer.path.read_bytes() for layer in layers]
     assert len(said) == 1
-    assert dict(store.calls) == {"read_bytes": 1, "download_file": 2}
+    assert dict(store.calls) == {"GetObject": 3}
     assert open_kept(store, tmp_path).find_cached() == fetched
 
 
 def test_what_was_never_built_takes_one_request(tmp_path: Path) -> None:
     store = MemoryStore()
     assert open_kept(store, tmp_path).fetch(print) is None
-    assert dict(store.calls) == {"read_bytes": 1}
+    assert dict(store.calls) == {"GetObject": 1}
 
 
 def test_a_layer_that_expired_is_as_if_never_built(

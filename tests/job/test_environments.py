@@ -26,8 +26,8 @@ from snakemake_executor_plugin_batchx.job.environments import (
     open_environments,
 )
 from snakemake_executor_plugin_batchx.spec import StepEnvironment
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 NAME = "0123456789abcdef0123456789abcdef_"

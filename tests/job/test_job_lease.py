@@ -12,7 +12,7 @@ KEY = "runs/r/000001/lease"
 def test_the_first_job_takes_the_lease_with_one_request() -> None:
     store = MemoryStore()
     take_lease(store, KEY, "job-1")
-    assert dict(store.calls) == {"create_bytes": 1}
+    assert dict(store.calls) == {"PutObject": 1}
     assert list(store.objects) == [KEY]
 
 

@@ -113,4 +113,4 @@ def test_packages_are_fetched_only_if_one_is_missing(store: MemoryStore, tmp_pat
     packages = PackagesSpec("packages", ("json", "os"))
     shared = SharedSpec(1, "", Blob("", 0, 0, ""), 0, ".", ".", packages=packages)
     assert provide_packages(store, shared, tmp_path) is None
-    assert store.calls["download_file"] == 0
+    assert store.calls["GetObject"] == 0

@@ -18,9 +18,9 @@ from snakemake_executor_plugin_batchx.storage.fetch import (
     list_missing,
     make_result_packet,
 )
-from snakemake_executor_plugin_batchx.storage.gateway import StorageError
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 KEY = "runs/r/000001/result"
@@ -63,7 +63,7 @@ def head(tmp_path: Path) -> Iterator[Head]:
     folder.mkdir()
     with (
         Mirror(tmp_path / "mirror", "s3://bucket/.batchx", "run1") as mirror,
-        Transfer(store, threads=4) as transfer,
+        Transfer(store) as transfer,
     ):
         yield Head(
             folder, store, mirror, Fetcher(store, mirror, transfer, str(folder), lambda _: {})
@@ -75,7 +75,7 @@ def test_a_result_takes_one_request(head: Head) -> None:
     result = make_result(make_file("out.txt", content))
     head.place(make_result_packet(result, [content]), OUTPUT)
     assert (head.folder / "out.txt").read_bytes() == content
-    assert dict(head.store.calls) == {"read_bytes": 1}
+    assert dict(head.store.calls) == {"GetObject": 1}
 
 
 def test_a_result_is_read_as_it_was_written(head: Head) -> None:

@@ -152,7 +152,7 @@ def open_sides() -> Iterator[Sides]:
         store = MemoryStore()
         with (
             Mirror(Path(folder, "mirror"), "s3://bucket/.batchx", "run1") as mirror,
-            Transfer(store, threads=4) as transfer,
+            Transfer(store) as transfer,
         ):
             yield Sides(head, job, store, mirror, transfer)
 
@@ -162,7 +162,7 @@ def open_sides() -> Iterator[Sides]:
 def test_inputs_arrive_in_the_job_as_they_are_on_the_head(tree: dict[str, Any]) -> None:
     with open_sides() as sides:
         build(sides.head, tree)
-        stager = Stager(sides.store, ROOT, sides.mirror, sides.transfer, str(sides.head), "run1")
+        stager = Stager(ROOT, sides.mirror, sides.transfer, str(sides.head), "run1")
         staged = stager.stage_inputs(list(tree), "Rule map")
         entries = [decode(Entry, json.loads(json.dumps(encode(entry)))) for entry in staged]
         place_inputs(sides.transfer, sides.job, entries, now_ns=LATE_NS)

@@ -1,21 +1,26 @@
 """Inputs on their way in: each state of a file is sent once, and only once."""
 
+import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.gateway import PART_BYTES, StorageError
+from snakemake_executor_plugin_batchx.storage.answers import Answer
+from snakemake_executor_plugin_batchx.storage.checksums import Content
+from snakemake_executor_plugin_batchx.storage.gateway import PART_BYTES
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.stage import Stager
-from snakemake_executor_plugin_batchx.storage.transfer import Transfer, hash_file
+from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 ROOT = S3Root("bucket", ".batchx")
 
@@ -25,13 +30,13 @@ def open_stager(folder: Path, store: MemoryStore, run_id: str = "run1") -> Itera
     """Yield a stager for `folder`, as one run of Snakemake has it."""
     with (
         Mirror(folder / ".state", "s3://bucket/.batchx", run_id) as mirror,
-        Transfer(store, threads=4) as transfer,
+        Transfer(store) as transfer,
     ):
-        yield Stager(store, ROOT, mirror, transfer, str(folder), run_id)
+        yield Stager(ROOT, mirror, transfer, str(folder), run_id)
 
 
 def count_sent(store: MemoryStore) -> int:
-    return store.calls["write_bytes"] + store.calls["upload_file"]
+    return store.calls["PutObject"] + store.calls["CompleteMultipartUpload"]
 
 
 @pytest.mark.parametrize("size", [0, 10, PART_BYTES + 1])
@@ -45,7 +50,7 @@ def test_a_file_is_staged_under_the_name_of_its_content(tmp_path: Path, size: in
     assert (entry.path, entry.kind, entry.mode) == ("a.txt", "file", 0o640)
     assert entry.mtime_ns == path.stat().st_mtime_ns
     assert entry.blob is not None
-    assert entry.blob.sha256 == hash_file(path)
+    assert entry.blob.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert store.objects == {ROOT.get_data_key(entry.blob.sha256): path.read_bytes()}
 
 
@@ -99,7 +104,7 @@ def test_an_unchanged_file_is_not_sent_by_the_next_run(
         store.objects.clear()
     with open_stager(tmp_path, store, run_id) as stager:
         assert stager.stage_inputs(["a.txt"], "Rule map") == before
-    assert store.calls["has_object"] == asked
+    assert store.calls["HeadObject"] == asked
     assert count_sent(store) == sent
     assert len(store.objects) == 1
 
@@ -133,10 +138,12 @@ class FailingOnceStore(MemoryStore):
         super().__init__()
         self._first = threading.Semaphore(1)
 
-    def write_bytes(self, key: str, data: bytes) -> None:
+    def perform(
+        self, operation: str, key: str, params: Mapping[str, Any], content: Content = b""
+    ) -> Answer:
         if self._first.acquire(blocking=False):
             raise StorageError("S3 is tired.", "SlowDown")
-        super().write_bytes(key, data)
+        return super().perform(operation, key, params, content)
 
 
 def test_after_a_failure_the_next_job_tries_again(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Objects copied by S3 itself, between keys and buckets."""
+
+from dataclasses import dataclass
+
+from snakemake_executor_plugin_batchx.storage.downloads import OnBytes
+from snakemake_executor_plugin_batchx.storage.parts import (
+    COPY_PART_BYTES,
+    COPY_WHOLE_BYTES,
+    Part,
+    choose_part_bytes,
+    iter_parts,
+)
+from snakemake_executor_plugin_batchx.storage.route import Bucket
+from snakemake_executor_plugin_batchx.storage.uploads import complete_upload, open_upload
+from snakemake_executor_plugin_batchx.storage.wire import Wire
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An object and the key that it is copied to; one that was replaced meanwhile is refused."""
+
+    source_bucket: str
+    source_key: str
+    size: int
+    etag: str
+    key: str
+
+
+async def copy(wire: Wire, bucket: Bucket, wanted: Copy, on_bytes: OnBytes | None = None) -> None:
+    """Copy an object to a key of `bucket`; no byte of it comes here. Raises StorageError."""
+    source = {
+        "CopySource": {"Bucket": wanted.source_bucket, "Key": wanted.source_key},
+        **({"CopySourceIfMatch": wanted.etag} if wanted.etag else {}),
+    }
+    if wanted.size > COPY_WHOLE_BYTES:
+        async with wire.large_room:
+            await _copy_parts(wire, bucket, wanted, source, on_bytes)
+        return
+    async with wire.take(0):
+        await wire.request(bucket, "CopyObject", wanted.key, source)
+    if on_bytes is not None:
+        on_bytes(wanted.size)
+
+
+async def _copy_parts(
+    wire: Wire,
+    bucket: Bucket,
+    wanted: Copy,
+    source: dict[str, object],
+    on_bytes: OnBytes | None,
+) -> None:
+    etags: dict[int, str] = {}
+
+    async with open_upload(wire, bucket, wanted.key, {}) as upload_id:
+
+        async def send(part: Part) -> None:
+            where = {"UploadId": upload_id, "PartNumber": part.number}
+            span = {"CopySourceRange": part.http_range}
+            params = {**source, **where, **span}
+            answer = await wire.request(bucket, "UploadPartCopy", wanted.key, params)
+            etags[part.number] = answer.fields["CopyPartResult"]["ETag"]
+            if on_bytes is not None:
+                on_bytes(part.size)
+
+        parts = list(iter_parts(wanted.size, choose_part_bytes(wanted.size, COPY_PART_BYTES)))
+        await wire.run_parts(parts, send, memory_bytes=0)
+        listed = [(part.number, etags[part.number]) for part in parts]
+        await complete_upload(wire, bucket, wanted.key, upload_id, listed, wanted.size, {})

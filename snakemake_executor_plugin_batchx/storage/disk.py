@@ -1,0 +1,53 @@
+"""Work on the disk beside an event loop: at once while the disk is quick, in threads while not."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+THREADS = 16
+
+SLOW_SECONDS = 0.001
+"""From here on a thread costs less than waiting does."""
+
+WEIGHT = 0.1
+"""Of the last piece of work in the average."""
+
+T = TypeVar("T")
+
+
+class Disk:
+    """Does what touches the disk. For one event loop; to be closed."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="batchx-disk")
+        self._average_seconds = 0.0
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what takes a moment, such as a small file; how long the last ones took decides how."""
+        if self._average_seconds < SLOW_SECONDS:
+            return self._run_timed(work, *args)
+        return await self.run_long(self._run_timed, work, *args)
+
+    async def run_long(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what takes long, in a thread; it ends before this does, come what may."""
+        running = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def _run_timed(self, work: Callable[..., T], *args: Any) -> T:
+        begun = self._clock()
+        try:
+            return work(*args)
+        finally:
+            taken = self._clock() - begun
+            self._average_seconds += WEIGHT * (taken - self._average_seconds)

@@ -1,0 +1,32 @@
+"""Calls from other threads to an event loop, which is woken once for many of them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+
+class Inbox:
+    """Takes calls that the loop's thread makes soon, in their order.
+
+    asyncio's own call_soon_threadsafe writes to a pipe for each: with thousands of small files that
+    is most of the work.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._is_woken = False
+
+    def post(self, call: Callable[..., object], *args: Any) -> None:
+        """Have a call made. Raises RuntimeError where the loop is closed."""
+        self._calls.append((call, args))
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._make_calls)
+
+    def _make_calls(self) -> None:
+        self._is_woken = False  # first: what comes from now on wakes the loop again
+        while self._calls:
+            call, args = self._calls.popleft()
+            call(*args)

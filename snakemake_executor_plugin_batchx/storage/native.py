@@ -1,0 +1,196 @@
+"""Single requests to S3 by AWS's native client (awscrt): many at once without a thread for each.
+
+boto3 keeps the interpreter busy for one to two milliseconds a request, this for a quarter of one.
+Of each operation the service model that boto3 brings tells how it is written
+(botocore/data/s3); the answer comes back whole, so an object is asked for in parts.
+"""
+
+import asyncio
+import os
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.httpsession
+from awscrt import common, http, s3
+from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
+
+from snakemake_executor_plugin_batchx.storage.answers import Answer
+from snakemake_executor_plugin_batchx.storage.checksums import Content
+from snakemake_executor_plugin_batchx.storage.inbox import Inbox
+from snakemake_executor_plugin_batchx.storage.place import BucketPlace
+from snakemake_executor_plugin_batchx.storage.spans import get_size, open_content
+
+BYTES_PER_SECOND = 625_000_000
+"""What awscrt makes its connections for: 5 Gbit/s are some fifty."""
+
+ANSWER_SECONDS = 90.0
+"""How long one answer is waited for before boto3, which sees each packet, asks instead."""
+
+CLOSE_SECONDS = 5.0
+
+Spelling = Mapping[str, tuple[str, str]]
+
+
+class NativeClient:
+    """awscrt's client for one bucket.
+
+    `credentials` are botocore's, which renew themselves; `ca_bundle` is the file that boto3 is told
+    of, if any.
+    """
+
+    def __init__(
+        self, place: BucketPlace, credentials: Any, ca_bundle: str | None, inbox: Inbox
+    ) -> None:
+        # As boto3 has it (botocore/endpoint.py, _get_verify_value).
+        trusted = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
+        self.place = place
+        self._inbox = inbox
+        self._spellings: dict[str, Spelling] = {}
+        self._client = create_s3_crt_client(
+            place.region,
+            crt_credentials_provider=BotocoreCRTCredentialsWrapper(
+                credentials
+            ).to_crt_credentials_provider(),
+            num_threads=1,
+            target_throughput=BYTES_PER_SECOND,
+            use_ssl=place.is_tls,
+            verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
+        )
+
+    def request(self, key: str, **callbacks: Any) -> Any:
+        """Begin a GetObject; return awscrt's request."""
+        path = self.place.path + urllib.parse.quote(key, safe="/~")
+        return self._client.make_request(
+            type=s3.S3RequestType.DEFAULT,
+            operation_name="GetObject",
+            request=http.HttpRequest("GET", path, http.HttpHeaders([("host", self.place.host)])),
+            checksum_config=s3.S3ChecksumConfig(validate_response=True),
+            **callbacks,
+        )
+
+    async def perform(
+        self, operation: Any, key: str, params: Mapping[str, Any], content: Content
+    ) -> Answer | None:
+        """Do an operation (botocore's OperationModel); return S3's answer, be it a refusal.
+
+        None where there is none in time.
+        """
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
+        request = self._client.make_request(
+            type=s3.S3RequestType.DEFAULT,
+            operation_name=operation.name,
+            request=self._write_request(operation, key, params, content),
+            on_headers=answer.add_headers,
+            on_body=answer.add_body,
+            on_done=answer.end,
+        )
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await ended
+        except TimeoutError:
+            return None
+        finally:
+            if not ended.done() or ended.cancelled():
+                request.cancel()
+        return answer.get_answer()
+
+    def _write_request(
+        self, operation: Any, key: str, params: Mapping[str, Any], content: Content
+    ) -> http.HttpRequest:
+        spelling = self._spellings.get(operation.name)
+        if spelling is None:
+            spelling = self._spellings[operation.name] = _list_spelling(operation)
+        headers = [("host", self.place.host)]
+        query: list[tuple[str, str]] = []
+        for name, value in params.items():
+            place, spelt = spelling[name]
+            if place == "headers":
+                headers += [(spelt + each, text) for each, text in value.items()]
+            else:
+                (headers if place == "header" else query).append((spelt, str(value)))
+        path = self.place.path + urllib.parse.quote(key, safe="/~")
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        method = operation.http["method"]
+        if method != "PUT":
+            return http.HttpRequest(method, path, http.HttpHeaders(headers))
+        headers.append(("content-length", str(get_size(content))))
+        return http.HttpRequest(method, path, http.HttpHeaders(headers), open_content(content))
+
+    def close(self) -> bool:
+        """End it, as far as that goes within CLOSE_SECONDS; return whether it has ended."""
+        ended = self._client.shutdown_event
+        del self._client
+        return bool(ended.wait(CLOSE_SECONDS))
+
+
+class _AnswerInParts:
+    """What awscrt's thread hears of one answer."""
+
+    def __init__(self, on_end: Callable[[], object]) -> None:
+        self._on_end = on_end
+        self._status: int | None = None
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._is_whole = False
+
+    def add_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
+        self._status = status_code
+        self._headers = {name.lower(): value for name, value in headers}
+
+    def add_body(self, chunk: bytes, **_: Any) -> None:
+        self._body.append(chunk)
+
+    def end(
+        self,
+        error: Exception | None = None,
+        error_body: bytes | None = None,
+        status_code: int | None = None,
+        **_: Any,
+    ) -> None:
+        self._is_whole = error is None
+        if error is not None:
+            # Of a refusal awscrt tells the body here; what failed otherwise has no status.
+            self._status = status_code
+            self._body = [error_body or b""]
+        self._on_end()
+
+    def get_answer(self) -> Answer | None:
+        if self._status is None or (not self._is_whole and self._status < 300):
+            return None
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return Answer(self._headers, body, status=self._status)
+
+
+def _end(ended: "asyncio.Future[None]") -> None:
+    if not ended.done():
+        ended.set_result(None)
+
+
+def _list_spelling(operation: Any) -> Spelling:
+    members = operation.input_shape.members.items()
+    return {
+        name: (shape.serialization["location"], shape.serialization["name"])
+        for name, shape in members
+        if "location" in shape.serialization
+    }
+
+
+def has_credentials(credentials: Any) -> bool:
+    """Tell whether there are credentials now: awscrt prints what it cannot raise."""
+    try:
+        credentials.get_frozen_credentials()
+    except (BotoCoreError, ClientError, OSError):
+        return False
+    return True
+
+
+def join_native_threads() -> bool:
+    """Wait for the threads of closed clients: no process may fork while they live.
+
+    Returns whether they have ended. (https://github.com/awslabs/aws-crt-python#fork-and-multiprocessing)
+    """
+    return bool(common.join_all_native_threads(timeout_sec=CLOSE_SECONDS))

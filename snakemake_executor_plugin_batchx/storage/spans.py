@@ -1,0 +1,54 @@
+"""A part of a file as a stream, for clients that read by themselves what they send."""
+
+import io
+import os
+from typing import Any
+
+from snakemake_executor_plugin_batchx.storage.checksums import Content, Span
+
+
+class SpanStream(io.RawIOBase):
+    """The bytes of a span, from its start to its end."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self._span = span
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be sent again."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as that goes; return how many bytes it got."""
+        view = memoryview(buffer)[: self._span.size - self._position]
+        if not view:
+            return 0
+        span = self._span
+        count = os.preadv(span.descriptor, [view], span.offset + self._position)
+        self._position += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go somewhere; return where that is."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._span.size}
+        self._position = base[whence] + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return where it is."""
+        return self._position
+
+
+def open_content(content: Content) -> io.RawIOBase | io.BytesIO:
+    """Return a content as a stream."""
+    return io.BytesIO(content) if isinstance(content, bytes) else SpanStream(content)
+
+
+def get_size(content: Content) -> int:
+    """Return the length of a content in bytes."""
+    return len(content) if isinstance(content, bytes) else content.size

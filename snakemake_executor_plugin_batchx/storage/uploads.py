@@ -1,0 +1,162 @@
+"""One file from disk to its object in S3."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.storage.answers import (
+    MODE_METADATA,
+    read_facts,
+)
+from snakemake_executor_plugin_batchx.storage.checksums import CRC64_HEADER, Span, Told
+from snakemake_executor_plugin_batchx.storage.downloads import OnBytes
+from snakemake_executor_plugin_batchx.storage.parts import (
+    SEND_PART_BYTES,
+    Part,
+    choose_part_bytes,
+    iter_parts,
+)
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
+from snakemake_executor_plugin_batchx.storage.route import Bucket
+from snakemake_executor_plugin_batchx.storage.wire import Wire
+
+ABORT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file and the key that it is sent to; `mode` (permission bits) is kept with the object."""
+
+    path: Path
+    key: str
+    mode: int | None = None
+
+
+async def upload(
+    wire: Wire, bucket: Bucket, wanted: Upload, on_bytes: OnBytes | None = None
+) -> int:
+    """Send a file; return its size in bytes. S3 verifies a checksum of each request.
+
+    Raises StorageError where S3 refuses, OSError where the file cannot be read, BatchxError where
+    it changed meanwhile.
+    """
+    size = (await wire.disk.run(os.stat, wanted.path)).st_size
+    if size > SEND_PART_BYTES:
+        async with wire.large_room:
+            return await _upload_large(wire, bucket, wanted, on_bytes)
+    async with wire.take(size):
+        data = await wire.disk.run(wanted.path.read_bytes)
+        await send_bytes(wire, bucket, wanted, data)
+    if on_bytes is not None:
+        on_bytes(len(data))
+    return len(data)
+
+
+async def send_bytes(wire: Wire, bucket: Bucket, wanted: Upload, data: bytes) -> None:
+    """Send the content of a small file."""
+    told = bucket.checksums.tell(data)
+    params = {**_list_metadata(wanted), **told.params}
+    await wire.request(bucket, "PutObject", wanted.key, params, data)
+
+
+def _list_metadata(wanted: Upload) -> dict[str, Any]:
+    if wanted.mode is None:
+        return {}
+    return {"Metadata": {MODE_METADATA: f"{wanted.mode & 0o7777:04o}"}}
+
+
+async def _upload_large(
+    wire: Wire, bucket: Bucket, wanted: Upload, on_bytes: OnBytes | None
+) -> int:
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(wanted.path, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        before = os.fstat(descriptor)
+        size = before.st_size
+        sent: dict[int, tuple[Told, str]] = {}
+
+        async def send(part: Part) -> None:
+            span = Span(descriptor, part.offset, part.size)
+            told = await wire.disk.run_long(bucket.checksums.tell, span)
+            where = {"UploadId": upload_id, "PartNumber": part.number}
+            answer = await wire.request(
+                bucket, "UploadPart", wanted.key, {**where, **told.params}, span
+            )
+            sent[part.number] = (told, answer.headers["etag"])
+            if on_bytes is not None:
+                on_bytes(part.size)
+
+        begin = {**_list_metadata(wanted), **bucket.checksums.begin_parts()}
+        async with open_upload(wire, bucket, wanted.key, begin) as upload_id:
+            parts = list(iter_parts(size, choose_part_bytes(size, SEND_PART_BYTES)))
+            try:
+                await wire.run_parts(parts, send)
+            except EOFError as error:
+                raise tell_change(wanted.path) from error
+            after = os.stat(wanted.path)
+            if (size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise tell_change(wanted.path)
+            etags = [(part.number, sent[part.number][1]) for part in parts]
+            whole = bucket.checksums.end_parts((sent[p.number][0], p.size) for p in parts)
+            await complete_upload(wire, bucket, wanted.key, upload_id, etags, size, whole)
+    return size
+
+
+def tell_change(path: Path) -> BatchxError:
+    """Return what is raised of a file that something else writes to."""
+    return BatchxError(f"{path} changed while it was being sent to S3: run it again.")
+
+
+@contextlib.asynccontextmanager
+async def open_upload(
+    wire: Wire, bucket: Bucket, key: str, params: Mapping[str, Any]
+) -> AsyncIterator[str]:
+    """Begin a multipart upload and yield its id; it is aborted where this is left by an error.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+    """
+    begun = await wire.request(bucket, "CreateMultipartUpload", key, params)
+    upload_id: str = begun.fields["UploadId"]
+    try:
+        yield upload_id
+    except BaseException:
+        aborting = asyncio.ensure_future(
+            wire.request(bucket, "AbortMultipartUpload", key, {"UploadId": upload_id})
+        )
+        # What could not be aborted costs storage until the bucket's lifecycle rule ends it.
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(ABORT_SECONDS):
+                await asyncio.shield(aborting)
+        raise
+
+
+async def complete_upload(
+    wire: Wire,
+    bucket: Bucket,
+    key: str,
+    upload_id: str,
+    etags: list[tuple[int, str]],
+    size: int,
+    whole: dict[str, str],
+) -> None:
+    """Make an object of its parts; `whole` tells the checksum of all of it."""
+    listed = [{"PartNumber": number, "ETag": etag} for number, etag in etags]
+    params = {"UploadId": upload_id, "MultipartUpload": {"Parts": listed}, **whole}
+    try:
+        await wire.request(bucket, "CompleteMultipartUpload", key, params)
+    except StorageError as error:
+        # An answer that was lost on the way: the second try finds no upload any more.
+        if error.code != "NoSuchUpload":
+            raise
+        mode = {"ChecksumMode": "ENABLED"} if whole else {}
+        head = await wire.request(bucket, "HeadObject", key, mode)
+        kept = head.headers.get(CRC64_HEADER)
+        if read_facts(key, head.headers).size != size or (
+            whole and kept != whole["ChecksumCRC64NVME"]
+        ):
+            raise

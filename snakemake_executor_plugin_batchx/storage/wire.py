@@ -1,0 +1,163 @@
+"""Requests to S3 from an event loop: within the budget, by whichever client serves."""
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+from snakemake_executor_plugin_batchx.storage.answers import Answer, read_error
+from snakemake_executor_plugin_batchx.storage.budget import Budget
+from snakemake_executor_plugin_batchx.storage.checksums import Content
+from snakemake_executor_plugin_batchx.storage.disk import Disk
+from snakemake_executor_plugin_batchx.storage.inbox import Inbox
+from snakemake_executor_plugin_batchx.storage.native import has_credentials
+from snakemake_executor_plugin_batchx.storage.parts import Part
+from snakemake_executor_plugin_batchx.storage.route import Bucket, Route
+from snakemake_executor_plugin_batchx.storage.spans import get_size
+
+NATIVE_OPERATIONS = frozenset({"GetObject", "HeadObject", "PutObject", "UploadPart"})
+
+NATIVE_BYTES = 16 * 1024 * 1024
+"""awscrt holds what it sends in memory; boto3 reads it bit by bit."""
+
+FINAL_STATUS = frozenset({404, 412, 416})
+"""Refusals that no other client or try would change."""
+
+BOTO_REQUESTS = 16
+LARGE_FILES_AT_ONCE = 8
+
+COPIES = 2
+"""Of each content that moves: one is the client's own."""
+
+T = TypeVar("T")
+
+
+class Wire:
+    """The way to S3 of one event loop, on which all its methods are called. To be closed."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._routes: dict[Bucket, Route] = {}
+        self._boto_room = asyncio.Semaphore(BOTO_REQUESTS)
+        self.inbox = Inbox(asyncio.get_running_loop())
+        self.disk = Disk()
+        self.large_room = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
+
+    def take(self, size: int) -> contextlib.AbstractAsyncContextManager[None]:
+        """Hold one connection and memory for a content that is to be moved."""
+        return self._budget.take(COPIES * size)
+
+    async def run_parts(
+        self,
+        parts: Iterable[Part],
+        work: Callable[[Part], Coroutine[Any, Any, None]],
+        *,
+        memory_bytes: int | None = None,
+    ) -> None:
+        """Do `work` on all parts, as the budget has room; the first failure ends the rest.
+
+        `memory_bytes` is what each takes, where that is not what its size tells.
+        """
+
+        def release(size: int) -> Callable[[object], None]:
+            return lambda _: self._budget.release(size)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    size = COPIES * part.size if memory_bytes is None else memory_bytes
+                    await self._budget.acquire(size)
+                    # Not in the coroutine: one that is cancelled before it began runs nothing.
+                    group.create_task(work(part)).add_done_callback(release(size))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def request(
+        self,
+        bucket: Bucket,
+        operation: str,
+        key: str,
+        params: Mapping[str, Any],
+        content: Content = b"",
+    ) -> Answer:
+        """Do an operation on an object. Raises StorageError."""
+        if operation not in NATIVE_OPERATIONS or get_size(content) > NATIVE_BYTES:
+            return await self._ask_boto(bucket, operation, key, params, content)
+        route = self._routes.get(bucket)
+        if route is None:
+            route = self._routes[bucket] = Route(bucket, self.inbox)
+        if not route.is_known:
+            async with route.opening:
+                if not route.is_known:
+                    answer = await self._ask_boto(bucket, operation, key, params, content)
+                    route.note_first()
+                    return answer
+        answered = await self._ask_native(route, operation, key, params, content)
+        return answered or await self._ask_boto(bucket, operation, key, params, content)
+
+    def close(self) -> None:
+        """End connections and threads."""
+        for route in self._routes.values():
+            route.close()
+        self.disk.close()
+
+    async def _ask_native(
+        self, route: Route, operation: str, key: str, params: Mapping[str, Any], content: Content
+    ) -> Answer | None:
+        native = route.find_native()
+        if native is None:
+            return None
+        bucket = route.bucket
+        is_due = route.needs_credentials()
+        if is_due and not await self.disk.run_long(has_credentials, bucket.credentials):
+            return None
+        told = {**bucket.options.list_params(operation), **params}
+        answer = await native.perform(route.get_model(operation), key, told, content)
+        is_good = answer is not None and (answer.status < 300 or answer.status in FINAL_STATUS)
+        route.note_answer(is_good=is_good)
+        if answer is None or not is_good:
+            return None
+        if answer.status in FINAL_STATUS:
+            raise bucket.explain(operation, key, read_error(answer.status, answer.body))
+        return answer
+
+    async def _ask_boto(
+        self,
+        bucket: Bucket,
+        operation: str,
+        key: str,
+        params: Mapping[str, Any],
+        content: Content,
+    ) -> Answer:
+        async with self._boto_room:
+            return await call_in_daemon(
+                functools.partial(bucket.perform, operation, key, params, content)
+            )
+
+
+async def call_in_daemon(call: Callable[[], T]) -> T:
+    """Make a call in a thread that no one waits for once this is cancelled."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def finish(result: T | None, error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=run, name="batchx-boto", daemon=True).start()
+    return await ended
