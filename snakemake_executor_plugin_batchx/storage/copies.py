@@ -1,6 +1,9 @@
 """Objects copied by S3 itself, between keys and buckets."""
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from snakemake_executor_plugin_batchx.storage.downloads import OnBytes
 from snakemake_executor_plugin_batchx.storage.parts import (
@@ -12,7 +15,12 @@ from snakemake_executor_plugin_batchx.storage.parts import (
 )
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.uploads import complete_upload, open_upload
-from snakemake_executor_plugin_batchx.storage.wire import Wire
+from snakemake_executor_plugin_batchx.storage.wire import Wire, call_in_daemon
+
+KEPT_WITH_COPIES = (
+    *("Metadata", "ContentType", "ContentEncoding", "ContentLanguage"),
+    *("ContentDisposition", "CacheControl"),
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Copy:
 
 async def copy(wire: Wire, bucket: Bucket, wanted: Copy, on_bytes: OnBytes | None = None) -> None:
     """Copy an object to a key of `bucket`; no byte of it comes here. Raises StorageError."""
-    source = {
+    source: dict[str, Any] = {
         "CopySource": {"Bucket": wanted.source_bucket, "Key": wanted.source_key},
         **({"CopySourceIfMatch": wanted.etag} if wanted.etag else {}),
     }
@@ -46,12 +54,13 @@ async def _copy_parts(
     wire: Wire,
     bucket: Bucket,
     wanted: Copy,
-    source: dict[str, object],
+    source: Mapping[str, Any],
     on_bytes: OnBytes | None,
 ) -> None:
     etags: dict[int, str] = {}
+    kept = await call_in_daemon(functools.partial(_read_kept, bucket, wanted))
 
-    async with open_upload(wire, bucket, wanted.key, {}) as upload_id:
+    async with open_upload(wire, bucket, wanted.key, kept) as upload_id:
 
         async def send(part: Part) -> None:
             where = {"UploadId": upload_id, "PartNumber": part.number}
@@ -66,3 +75,10 @@ async def _copy_parts(
         await wire.run_parts(parts, send, memory_bytes=0)
         listed = [(part.number, etags[part.number]) for part in parts]
         await complete_upload(wire, bucket, wanted.key, upload_id, listed, wanted.size, {})
+
+
+def _read_kept(bucket: Bucket, wanted: Copy) -> dict[str, Any]:
+    """Return what CopyObject would keep of the source, as parameters of CreateMultipartUpload."""
+    there = {"Bucket": wanted.source_bucket}
+    head = bucket.perform("HeadObject", wanted.source_key, there)
+    return {name: head.fields[name] for name in KEPT_WITH_COPIES if head.fields.get(name)}

@@ -11,10 +11,11 @@ SEND_PART_BYTES = 8 * 1024 * 1024
 
 MAX_PARTS = 10_000
 
-COPY_WHOLE_BYTES = 5 * 1024**3
-"""What CopyObject copies at most (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html)."""
+COPY_WHOLE_BYTES = 256 * 1024**2
+"""S3 copies up to 5 GiB at once (https://docs.aws.amazon.com/AmazonS3/latest/API/
+API_CopyObject.html), but says nothing while it does, and copies parts side by side."""
 
-COPY_PART_BYTES = 512 * 1024**2
+COPY_PART_BYTES = 128 * 1024**2
 
 
 @dataclass(frozen=True)
