@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
+from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
 from snakemake_executor_plugin_batchx.spec import JobSpec
+from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.storage.s3_provider import JobObjects
@@ -35,7 +37,8 @@ def open_objects(job: JobSpec) -> "JobObjects | None":
         JobObjects,
     )
 
-    objects = JobObjects(job.storage_files, Path.cwd() / job.storage_dir)
+    memory_bytes = choose_memory_bytes(read_memory_limit())
+    objects = JobObjects(job.storage_files, Path.cwd() / job.storage_dir, memory_bytes)
     StoragePluginRegistry().register_plugin(PLUGIN, objects.make_plugin())
     return objects
 

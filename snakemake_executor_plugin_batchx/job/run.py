@@ -44,7 +44,11 @@ from snakemake_executor_plugin_batchx.job.sources import (
     prepare_parsing,
     provide_packages,
 )
-from snakemake_executor_plugin_batchx.job.usage import has_own_group, read_memory
+from snakemake_executor_plugin_batchx.job.usage import (
+    has_own_group,
+    read_memory,
+    read_memory_limit,
+)
 from snakemake_executor_plugin_batchx.spec import (
     EXIT_TERMINATED,
     SPEC_VERSION,
@@ -55,6 +59,7 @@ from snakemake_executor_plugin_batchx.spec import (
     decode,
     open_packet,
 )
+from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
@@ -92,6 +97,7 @@ class JobRun:
         self._bytes_in = 0
         self._is_counted = has_own_group({os.getpid(), os.getppid()})
         self._memory_before = read_memory()
+        self._memory_bytes = choose_memory_bytes(read_memory_limit())
         packet = open_packet(lambda offset, size: store.read_range(spec_key, offset, size))
         version = packet.header["version"]
         if version != SPEC_VERSION:
@@ -128,7 +134,7 @@ class JobRun:
         try:
             # The import and all transfers end before the fork, which threads would not survive.
             with contextlib.ExitStack() as stack:
-                with Transfer(self._store) as transfer:
+                with Transfer(self._store, self._memory_bytes) as transfer:
                     sources = self._stage_in(scratch, transfer, stack)
                     top = sources.top
                     job, keep_made = self._restore_environments(transfer, stack)
@@ -216,7 +222,7 @@ class JobRun:
         exit_code = outcome.exit_code
         bytes_out = 0
         try:
-            with Transfer(self._store) as transfer:
+            with Transfer(self._store, self._memory_bytes) as transfer:
                 collected = collect_products(transfer, work_dir, products, self._root)
                 bytes_out = transfer.bytes_out
         except (BatchxError, OSError) as error:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 MIB = 1024 * 1024
+NO_LIMIT_BYTES = 2**60
 
 PEAK_FILES = ("memory.peak", "memory/memory.max_usage_in_bytes")
 EVENT_FILES = ("memory.events", "memory/memory.oom_control")
+LIMIT_FILES = ("memory.max", "memory/memory.limit_in_bytes")
 """Version 2 first, then version 1 (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory)."""
 
 
@@ -41,6 +43,13 @@ def read_memory(cgroup: Path = CGROUP) -> MemoryReading:
         peak_mib=int(peak) / MIB if peak and peak.strip().isdigit() else None,
         oom_kills=int(kills[0]) if kills else 0,
     )
+
+
+def read_memory_limit(cgroup: Path = CGROUP) -> int | None:
+    """Return how many bytes of memory the container may take, None where there is no limit."""
+    text = (_read_first(cgroup, LIMIT_FILES) or "").strip()
+    # Version 1 says "no limit" with the largest number of pages.
+    return int(text) if text.isdigit() and int(text) < NO_LIMIT_BYTES else None
 
 
 def _read_first(cgroup: Path, names: tuple[str, ...]) -> str | None:
