@@ -40,6 +40,7 @@ from snakemake_executor_plugin_batchx.plan.definition import (
     DefinitionSettings,
     RuntimeVolume,
 )
+from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder
 from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, make_run_id
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
@@ -57,6 +58,7 @@ from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
+from snakemake_executor_plugin_batchx.workflow.host_cache import list_mark_problems
 from snakemake_executor_plugin_batchx.workflow.images import list_containers
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -94,7 +96,8 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        _refuse_problems([*queue.problems, *_probe_root(s3.store, root, run_id)])
+        marks = list_mark_problems(workflow)
+        _refuse_problems([*queue.problems, *_probe_root(s3.store, root, run_id), *marks])
         tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
@@ -108,6 +111,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             python=delivery.python,
             has_arrays=settings.array != "off",
             pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
+            cache_folder=parse_cache_folder(settings.host_cache),
         )
         wanted = _make_definition_settings(settings, session, delivery.volume)
         definitions = Definitions(batch.gateway, wanted)

@@ -7,6 +7,7 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
+from snakemake_executor_plugin_batchx.plan.host_cache import plan_host_cache
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
     make_array_name,
@@ -34,6 +35,7 @@ class ReadyJob:
     image: JobImage
     resources: BatchResources
     is_single: bool
+    cache_folder: str | None = None
 
     @property
     def rule(self) -> str:
@@ -43,7 +45,7 @@ class ReadyJob:
     @property
     def array_key(self) -> Hashable:
         """What jobs of one array have in common: all of SubmitJob but name and command."""
-        return self.rule, self.image.image, self.resources
+        return self.rule, self.image.image, self.resources, self.cache_folder
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Preparer:
         image = self._ports.images.provide(description.container or "", label)
         resources = plan_resources(description.resources, label, image.find_memory_mib())
         is_single = not (context.has_arrays and read_array_resource(description.resources, label))
+        host_cache = plan_host_cache(description, context.cache_folder, image.template)
         inputs = self._ports.stager.stage_inputs(description.inputs, label)
         job.image = image.base
         job.memory_mib = resources.memory_mib
@@ -90,6 +93,7 @@ class Preparer:
             image=job.image,
             storage_files=description.storage_files,
             storage_dir=description.storage_dir,
+            host_cache=host_cache,
         )
         job.fingerprint = make_fingerprint(
             spec=spec,
@@ -99,7 +103,8 @@ class Preparer:
         )
         job.work = make_work_key(description.steps, context.work_dir)
         text = json.dumps(encode(spec), separators=(",", ":"))
-        return ReadyJob(job, text.encode(), image, resources, is_single)
+        cache_folder = host_cache.folder if host_cache else None
+        return ReadyJob(job, text.encode(), image, resources, is_single, cache_folder)
 
     def plan_group(self, group: list[ReadyJob]) -> ReadyGroup:
         """Return the request for jobs of one array key, or for one job.
@@ -107,7 +112,9 @@ class Preparer:
         Sets name and spec of the jobs. Raises AwsError where Batch refuses their definition.
         """
         context, first = self._context, group[0]
-        definition_arn = self._ports.definitions.provide(first.rule, first.image)
+        definition_arn = self._ports.definitions.provide(
+            first.rule, first.image, first.cache_folder
+        )
         spec_key = first.job.spec_key
         fingerprints = [ready.job.fingerprint for ready in group]
         name = make_array_name(first.rule, fingerprints)
