@@ -96,8 +96,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        marks = list_mark_problems(workflow)
-        _refuse_problems([*queue.problems, *_probe_root(s3.store, root, run_id), *marks])
+        _refuse_problems(_list_problems(queue, workflow, s3.store, root, run_id))
         tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
@@ -124,9 +123,12 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     )
 
 
-def _probe_root(store: S3Gateway, root: S3Root, run_id: str) -> list[str]:
+def _list_problems(
+    queue: QueueReport, workflow: Any, store: S3Gateway, root: S3Root, run_id: str
+) -> list[str]:
     note = {"run_id": run_id, "batchx": __version__}
-    return list_root_problems(store, root.get_probe_key(run_id), note)
+    root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
+    return [*queue.problems, *root_problems, *list_mark_problems(workflow)]
 
 
 def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> EarlierRuns:

@@ -18,7 +18,13 @@ from snakemake_executor_plugin_batchx.plan.names import (
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.spec import JobSpec, encode, make_packet
+from snakemake_executor_plugin_batchx.spec import (
+    Entry,
+    HostCacheSpec,
+    JobSpec,
+    encode,
+    make_packet,
+)
 
 ARRAY_RESOURCE = "batchx_array"
 """The resource by which a rule keeps its jobs out of arrays."""
@@ -81,20 +87,7 @@ class Preparer:
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
         job.prefix = context.root.get_submission_prefix(context.run_id, job.submission)
         job.spec_key = f"{job.prefix}/spec"
-        spec = JobSpec(
-            argv=description.argv,
-            inputs=inputs,
-            products=description.products,
-            steps=description.steps,
-            lease_key=job.lease_key,
-            result_key=job.result_key,
-            checkpoints=description.checkpoints,
-            environments=description.environments,
-            image=job.image,
-            storage_files=description.storage_files,
-            storage_dir=description.storage_dir,
-            host_cache=host_cache,
-        )
+        spec = _make_spec(job, inputs, host_cache)
         job.fingerprint = make_fingerprint(
             spec=spec,
             sources=context.shared.list_source_hashes(),
@@ -134,6 +127,26 @@ class Preparer:
         )
         packet = make_packet(encode(context.shared), [ready.spec for ready in group])
         return ReadyGroup(request, spec_key, packet)
+
+
+def _make_spec(
+    job: TrackedJob, inputs: tuple[Entry, ...], host_cache: HostCacheSpec | None
+) -> JobSpec:
+    description = job.description
+    return JobSpec(
+        argv=description.argv,
+        inputs=inputs,
+        products=description.products,
+        steps=description.steps,
+        lease_key=job.lease_key,
+        result_key=job.result_key,
+        checkpoints=description.checkpoints,
+        environments=description.environments,
+        image=job.image,
+        storage_files=description.storage_files,
+        storage_dir=description.storage_dir,
+        host_cache=host_cache,
+    )
 
 
 def read_array_resource(resources: dict[str, Any], label: str) -> bool:

@@ -107,21 +107,20 @@ class HostCache:
             if each.size > self._room.max_bytes:
                 self._say(f"{each.target.name} is larger than all that the host's cache may hold")
         while plan.open or plan.direct:
-            claims, busy = self._look_at_all(plan)
+            claims, plan.open = self._look_at_all(plan)
             if claims or plan.direct:
-                plan.open = [*self._fetch(claims, plan, fetch_all), *busy]
-            elif busy and not self._wait_for(busy[0]):
-                self._say(
-                    f"the job that fetches {busy[0].target.name} for this host does not go on"
-                )
-                plan.open, plan.direct = busy[1:], busy[:1]
+                plan.open += self._fetch(claims, plan, fetch_all)
+            elif plan.open and not self._wait_for(plan.open[0]):
+                hopeless = plan.open.pop(0)
+                self._say(f"the job that fetches {hopeless.target.name} for this host stands still")
+                plan.direct.append(hopeless)
         self._tell(wanted, plan)
         return {each.target for each in plan.linked}
 
     def _look_at_all(self, plan: Plan) -> tuple[list[Claim], list[Wanted]]:
         """Place what is there; return what this job is to fetch for all, and what others fetch.
 
-        What the cache does not help with becomes `direct`; nothing stays `open`.
+        What the cache does not help with becomes `direct`.
         """
         locked: list[tuple[Wanted, Slot, Lock]] = []
         busy: list[Wanted] = []
@@ -136,7 +135,6 @@ class HostCache:
                 locked.append((wanted, slot, found))
             else:
                 {"linked": plan.linked, "busy": busy, "useless": plan.direct}[found].append(wanted)
-        plan.open = []
         return self._claim_all(locked, plan), busy
 
     def _look_at(self, slot: Slot, wanted: Wanted) -> Lock | Literal["linked", "busy", "useless"]:
@@ -244,6 +242,7 @@ class HostCache:
         """Wait while another job fetches a file; False where that makes no progress any more."""
         slot = Slot(self._root / wanted.key, self._boot)
         patience_seconds = PATIENCE_SECONDS + wanted.size / PATIENCE_BYTES_PER_SECOND
+        self._print_once(f"another job of this host fetches {wanted.target.name}: waiting for it.")
         progress, deadline = slot.read_progress(), self._clock() + patience_seconds
         while self._clock() < deadline:
             try:
@@ -264,21 +263,21 @@ class HostCache:
         fetched = [each for each in kept if each in plan.fetched]
         found = [each for each in kept if each not in plan.fetched]
         if kept:
-            self._print(
+            _print(
                 f"inputs for the host's cache: {_count(found)} found there, "
                 f"{_count(fetched)} fetched."
             )
 
     def _say(self, why: str) -> None:
-        """Say why a job does without the cache, once each."""
-        with self._guard:
-            is_new = why not in self._said
-            self._said.add(why)
-        if is_new:
-            self._print(f"{why}: fetched without it.")
+        """Say why a job does without the cache."""
+        self._print_once(f"{why}: fetched without it.")
 
-    def _print(self, text: str) -> None:
-        print(f"batchx: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    def _print_once(self, text: str) -> None:
+        with self._guard:
+            is_new = text not in self._said
+            self._said.add(text)
+        if is_new:
+            _print(text)
 
 
 @contextlib.contextmanager
@@ -289,16 +288,16 @@ def open_host_cache(spec: HostCacheSpec | None) -> Iterator[HostCache | None]:
         try:
             cache = HostCache(Path(spec.folder), spec.max_bytes, Path(spec.read_folder))
         except OSError as error:
-            print(  # noqa: T201
-                f"batchx: the host's cache cannot be used ({error}): fetched without it.",
-                file=sys.stderr,
-                flush=True,
-            )
+            _print(f"the host's cache cannot be used ({error}): fetched without it.")
     try:
         yield cache
     finally:
         if cache is not None:
             cache.close()
+
+
+def _print(text: str) -> None:
+    print(f"batchx: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _is_same_folder(one: Path, other: Path) -> bool:

@@ -86,6 +86,22 @@ def plan_definition(
     ours: image, command, and what the settings name.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
     """
+    tags = image.template.get("tags", {})
+    request: dict[str, Any] = {
+        "type": "container",
+        "platformCapabilities": ["EC2"],
+        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
+        "propagateTags": True,
+        **image.template,
+        "containerProperties": _make_container(image, settings, cache_folder),
+        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
+    }
+    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+
+
+def _make_container(
+    image: JobImage, settings: DefinitionSettings, cache_folder: str | None
+) -> dict[str, Any]:
     container: dict[str, Any] = {
         "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
         **image.template.get("containerProperties", {}),
@@ -114,17 +130,7 @@ def plan_definition(
             "logDriver": "awslogs",
             "options": {"awslogs-group": settings.log_group},
         }
-    tags = image.template.get("tags", {})
-    request: dict[str, Any] = {
-        "type": "container",
-        "platformCapabilities": ["EC2"],
-        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
-        "propagateTags": True,
-        **image.template,
-        "containerProperties": container,
-        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
-    }
-    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+    return container
 
 
 def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
