@@ -11,21 +11,22 @@ from snakemake_executor_plugin_batchx.job.cache_slot import Lock, Slot
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file of `size` bytes that a job wants at `target`, with time and mode as they are told.
+    """A file of `size` bytes that a job wants at `target`, with a time and permission bits.
 
-    `identity` tells its content from any other: a checksum, or bucket, key and etag.
+    `identity` tells its content from any other: a checksum, or bucket, key and etag. In the cache
+    everyone may read it, and else it keeps its bits: whoever copies it copies them.
     """
 
     identity: str
     size: int
     mtime_ns: int
     target: Path
-    is_executable: bool = False
+    mode: int = 0o644
 
     @property
     def key(self) -> str:
         """What is the same for files that can be one: their name, too, which tools may look at."""
-        told = [self.identity, self.size, self.mtime_ns, self.is_executable, self.target.name]
+        told = [self.identity, self.size, self.mtime_ns, self.mode, self.target.name]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
 
 

@@ -24,6 +24,8 @@ LOCK = "lock"
 PART = "part-"
 FILE = "file-"
 
+READABLE = 0o444
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html"""
 
@@ -154,7 +156,7 @@ class Slot:
         make_open_folder(part)
         return part
 
-    def publish(self, part: Path, name: str, *, mtime_ns: int, is_executable: bool) -> None:
+    def publish(self, part: Path, name: str, *, mtime_ns: int, mode: int) -> None:
         """Let the file in `part`, which is whole, be found by other jobs.
 
         Raises BatchxError where it has not the size that was told beforehand.
@@ -163,7 +165,7 @@ class Slot:
         if part.name != f"{PART}{size}":
             wanted = part.name.removeprefix(PART)
             raise BatchxError(f"{name} arrived with {size} bytes instead of {wanted}.")
-        (part / name).chmod(0o555 if is_executable else 0o444)
+        (part / name).chmod(mode | READABLE)
         os.utime(part / name, ns=(mtime_ns, mtime_ns))
         kept_ns = (part / name).stat().st_mtime_ns  # as exact as the disk can
         part.rename(self.folder / self._name_state(kept_ns))

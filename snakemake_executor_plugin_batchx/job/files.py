@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def _place_kept(
             size=entry.blob.size,
             mtime_ns=entry.mtime_ns,
             target=base / entry.path,
-            is_executable=bool(entry.mode & stat.S_IXUSR),
+            mode=entry.mode,
         ): entry.blob
         for entry in entries
         if entry.blob is not None

@@ -235,7 +235,7 @@ class HostCache:
             claim.part,
             wanted.target.name,
             mtime_ns=min(wanted.mtime_ns, self._clock_ns()),
-            is_executable=wanted.is_executable,
+            mode=wanted.mode,
         )
 
     def _wait_for(self, wanted: Wanted) -> bool:

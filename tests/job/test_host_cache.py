@@ -209,22 +209,22 @@ def test_users_share_what_one_of_them_fetched() -> None:
 # What is kept
 
 
-def test_a_file_has_its_time_and_mode_and_may_not_be_written(host: Host) -> None:
+def test_a_file_has_its_time_and_mode(host: Host) -> None:
     with host.run_job("a") as (target,):
         status = target.stat()
-        assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o444, MTIME_NS)
+        assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o644, MTIME_NS)
         assert target.samefile(host.list_kept()["a"])
     assert target.read_bytes() == make_content("a")  # the job's own name of it
 
 
-def test_the_program_stays_one_and_a_future_time_is_of_now(host: Host, tmp_path: Path) -> None:
+def test_all_may_read_it_and_a_future_time_is_of_now(host: Host, tmp_path: Path) -> None:
     now_ns = MTIME_NS + 1000
-    wanted = replace(want("a", tmp_path), mtime_ns=now_ns + 10**12, is_executable=True)
+    wanted = replace(want("a", tmp_path), mtime_ns=now_ns + 10**12, mode=0o700)
     for clock_ns in (lambda: now_ns, lambda: now_ns + 10**9):
         cache = HostCache(host.cache_folder, PLENTY, clock_ns=clock_ns)
         with contextlib.closing(cache):
             cache.provide_all([wanted], host.source.fetch_all)
-        assert (wanted.target.stat().st_mode & 0o777) == 0o555
+        assert (wanted.target.stat().st_mode & 0o777) == 0o744
         assert wanted.target.stat().st_mtime_ns == now_ns
     assert host.take_fetched() == ["a"]
 
@@ -281,7 +281,6 @@ def test_what_was_changed_is_fetched_anew(host: Host, damage: Callable[[Path], N
     with host.run_job("a"):
         pass
     kept = host.list_kept()["a"]
-    kept.chmod(0o644)
     damage(kept)
     with host.run_job("a") as (target,):
         assert target.read_bytes() == make_content("a")
@@ -292,7 +291,6 @@ def test_what_was_changed_is_fetched_anew(host: Host, damage: Callable[[Path], N
 def test_what_was_changed_under_a_job_stays_until_it_ends(host: Host) -> None:
     with host.run_job("a") as (first,):
         kept = host.list_kept()["a"]
-        kept.chmod(0o644)
         write_over(kept)
         with host.run_job("a") as (second,):
             assert second.read_bytes() == make_content("a")

@@ -97,7 +97,7 @@ def test_inputs_that_the_host_keeps_are_linked_and_fetched_once(
         for entry in entries:
             assert os.stat(base / entry.path).st_mtime_ns == entry.mtime_ns
         modes = [(base / entry.path).stat().st_mode & 0o777 for entry in entries]
-        assert modes == [0o755, 0o444, 0o600, 0o640]
+        assert modes == [0o755, 0o644, 0o600, 0o640]
     assert (tmp_path / "one/ref/SA").samefile(tmp_path / "two/ref/SA")
     assert store.calls["read_range"] == 1 + 2 * 2
 
