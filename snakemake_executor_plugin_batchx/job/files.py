@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.job.cache_plan import Wanted
 from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import (
     PACKET_BODY_BYTES,
@@ -16,6 +15,7 @@ from snakemake_executor_plugin_batchx.spec import (
     Product,
 )
 from snakemake_executor_plugin_batchx.storage.fetch import HERE
+from snakemake_executor_plugin_batchx.storage.kept_files import Wanted
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.storage.tree import (

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from snakemake_executor_plugin_batchx.job.cache_plan import Claim, FetchAll, Plan, Wanted
+from snakemake_executor_plugin_batchx.job.cache_plan import Claim, Plan
 from snakemake_executor_plugin_batchx.job.cache_room import Room
 from snakemake_executor_plugin_batchx.job.cache_slot import (
     Lock,
@@ -24,6 +24,7 @@ from snakemake_executor_plugin_batchx.job.cache_slot import (
     read_boot,
 )
 from snakemake_executor_plugin_batchx.spec import SMALL_FILE_BYTES, HostCacheSpec
+from snakemake_executor_plugin_batchx.storage.kept_files import FetchAll, Wanted
 from snakemake_executor_plugin_batchx.storage.transfer import name_temporary
 
 VERSION_FOLDER = "batchx-1"

@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.job.cache_plan import Wanted
 from snakemake_executor_plugin_batchx.job.host_cache import open_host_cache
 from snakemake_executor_plugin_batchx.spec import HostCacheSpec
+from snakemake_executor_plugin_batchx.storage.kept_files import Wanted
 
 SIZE = 1024 * 1024 + 1
 MTIME_NS = 1_600_000_000_123_456_789

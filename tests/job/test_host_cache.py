@@ -16,7 +16,6 @@ import pytest
 from cache_worker import MTIME_NS, SIZE, make_content, want
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.job.cache_plan import Wanted
 from snakemake_executor_plugin_batchx.job.cache_slot import read_boot, take_lock
 from snakemake_executor_plugin_batchx.job.host_cache import (
     PATIENCE_SECONDS,
@@ -24,6 +23,7 @@ from snakemake_executor_plugin_batchx.job.host_cache import (
     open_host_cache,
 )
 from snakemake_executor_plugin_batchx.spec import HostCacheSpec
+from snakemake_executor_plugin_batchx.storage.kept_files import Wanted
 
 WORKER = Path(__file__).with_name("cache_worker.py")
 PLENTY = 100 * SIZE
