@@ -25,7 +25,7 @@ from snakemake_executor_plugin_batchx.job.cache_slot import (
 )
 from snakemake_executor_plugin_batchx.spec import SMALL_FILE_BYTES, HostCacheSpec
 from snakemake_executor_plugin_batchx.storage.kept_files import FetchAll, Wanted
-from snakemake_executor_plugin_batchx.storage.transfer import name_temporary
+from snakemake_executor_plugin_batchx.storage.temporary import name_temporary
 
 VERSION_FOLDER = "batchx-1"
 """Everything is below this: the user's folder may hold other things."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
 from snakemake_executor_plugin_batchx.spec import JobSpec
+from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
 
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.storage.s3_provider import JobObjects
@@ -19,11 +20,11 @@ KEEP_COPIES = "--keep-storage-local-copies"
 """Snakemake's option to leave outputs on disk when it believes that they were sent."""
 
 
-def open_objects(job: JobSpec) -> "JobObjects | None":
+def open_objects(job: JobSpec, kept: KeptFiles | None) -> "JobObjects | None":
     """Register our provider for the objects of the job, in whose start directory this process is.
 
-    None where it has no such objects, or where the plugin that they need is not installed: what
-    to do about that, Snakemake says itself.
+    `kept` is what the host keeps for its jobs. None where the job has no such objects, or where
+    the plugin that they need is not installed: what to do about that, Snakemake says itself.
     """
     if not job.storage_files or importlib.util.find_spec(PLUGIN) is None:
         return None
@@ -35,7 +36,7 @@ def open_objects(job: JobSpec) -> "JobObjects | None":
         JobObjects,
     )
 
-    objects = JobObjects(job.storage_files, Path.cwd() / job.storage_dir)
+    objects = JobObjects(job.storage_files, Path.cwd() / job.storage_dir, kept=kept)
     StoragePluginRegistry().register_plugin(PLUGIN, objects.make_plugin())
     return objects
 

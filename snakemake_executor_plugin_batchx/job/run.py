@@ -146,7 +146,7 @@ class JobRun:
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
                 places = make_job_places(self._shared.places, self._shared.project, str(top))
-                place = Place(top / self._shared.start_dir, scratch / "note.json", places)
+                place = Place(top / self._shared.start_dir, scratch / "note.json", places, cache)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
                 job, contain = self._enter_image(job)

@@ -108,6 +108,47 @@ def test_a_host_without_a_usable_folder_fails_no_job(workspace: Workspace, tmp_p
     assert "the host's cache cannot be used" in read_job_log(workspace, job_id)
 
 
+def test_objects_in_s3_are_fetched_once_for_each_etag(workspace: Workspace, tmp_path: Path) -> None:
+    """A directory and a file of its own; the objects never pass through the head."""
+    prefix = f"s3-{tmp_path.name}"
+    s3, bucket = workspace.client("s3"), workspace.aws.bucket
+
+    def put(content: bytes) -> None:
+        for name in ("ref/index/SA", "ref/alone.fa"):
+            s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=content * INDEX_BYTES)
+
+    def count_reads(*args: str) -> int:
+        before = count_calls(workspace.aws)["s3.GET"]
+        url = f"s3://{bucket}/{prefix}"
+        run(workspace, "--default-storage-provider", "s3", "--default-storage-prefix", url, *args)
+        return count_calls(workspace.aws)["s3.GET"] - before
+
+    def read_made() -> bytes:
+        made = s3.get_object(Bucket=bucket, Key=f"{prefix}/out.txt")
+        content: bytes = made["Body"].read()
+        return content
+
+    workspace.write(
+        Snakefile="""
+            rule one:
+                input: index="ref/index", alone="ref/alone.fa"
+                output: "out.txt"
+                resources: batchx_host_cache="ref/*"
+                shell: "head -c 1 {input.index}/SA > {output}; tail -c 1 {input.alone} >> {output}"
+            """
+    )
+    args = ("--force", "out.txt", "--batchx-host-cache", f"{tmp_path}/cache:100MiB")
+    put(b"x")
+    cold = count_reads(*args)
+    warm = count_reads(*args)
+    assert cold >= warm + 2 * 2
+    put(b"y")
+    assert count_reads(*args) >= warm + 2 * 2
+    assert read_made() == b"yy"
+    names = sorted(path.name for path in (tmp_path / "cache").glob("*/*/file-*/*"))
+    assert names == ["SA", "SA", "alone.fa", "alone.fa"]
+
+
 def read_job_log(workspace: Workspace, job_id: str) -> str:
     (job,) = workspace.client("batch").describe_jobs(jobs=[job_id])["jobs"]
     stream = job["container"]["logStreamName"]

@@ -99,7 +99,7 @@ def test_inputs_that_the_host_keeps_are_linked_and_fetched_once(
         modes = [(base / entry.path).stat().st_mode & 0o777 for entry in entries]
         assert modes == [0o755, 0o644, 0o600, 0o640]
     assert (tmp_path / "one/ref/SA").samefile(tmp_path / "two/ref/SA")
-    assert store.calls["read_range"] == 1 + 2 * 2
+    assert store.calls["GetObject"] == 1 + 2 * 2
 
 
 def test_a_link_that_a_killed_job_left_is_no_input_in_place(
@@ -117,7 +117,7 @@ def test_a_link_that_a_killed_job_left_is_no_input_in_place(
         Path(entry.path).symlink_to(kept)
         place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS, cached=cached)
         assert not Path(entry.path).is_symlink()
-    assert store.calls["read_range"] == 1
+    assert store.calls["GetObject"] == 1
 
 
 def test_inputs_above_the_working_directory_are_placed_beside_it(
