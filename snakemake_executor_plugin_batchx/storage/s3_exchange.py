@@ -119,6 +119,16 @@ def _iter_below(place: Place) -> Iterator[ObjectFacts]:
     return (facts for facts in below if not facts.key.endswith("/"))
 
 
+def _list_below(place: Place) -> list[ObjectFacts]:
+    """Return the objects below a key; none where the bucket is missing, which HeadObject hides."""
+    try:
+        return list(_iter_below(place))
+    except StorageError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        return []
+
+
 class Fetch:
     """An object, or all objects below a key, on the way to their place."""
 
@@ -145,7 +155,7 @@ class Fetch:
                 return None
         else:
             return Found(False, facts.size, place.path.stat().st_mtime)
-        below = await call_in_daemon(lambda: list(_iter_below(place)))
+        below = await call_in_daemon(lambda: _list_below(place))
         downloads = [self._plan_part(each) for each in below]
         if place.kept is not None:
             await self._fetch_kept(place.kept, list(zip(below, downloads, strict=True)))
