@@ -40,6 +40,7 @@ from snakemake_executor_plugin_batchx.plan.definition import (
     DefinitionSettings,
     RuntimeVolume,
 )
+from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder
 from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, make_run_id
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
@@ -57,6 +58,7 @@ from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
+from snakemake_executor_plugin_batchx.workflow.host_cache import list_mark_problems
 from snakemake_executor_plugin_batchx.workflow.images import list_containers
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -94,7 +96,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        _refuse_problems([*queue.problems, *_probe_root(s3.store, root, run_id)])
+        _refuse_problems(_list_problems(queue, workflow, s3.store, root, run_id))
         tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
@@ -108,6 +110,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             python=delivery.python,
             has_arrays=settings.array != "off",
             pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
+            cache_folder=parse_cache_folder(settings.host_cache),
         )
         wanted = _make_definition_settings(settings, session, delivery.volume)
         definitions = Definitions(batch.gateway, wanted)
@@ -120,9 +123,12 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     )
 
 
-def _probe_root(store: S3Gateway, root: S3Root, run_id: str) -> list[str]:
+def _list_problems(
+    queue: QueueReport, workflow: Any, store: S3Gateway, root: S3Root, run_id: str
+) -> list[str]:
     note = {"run_id": run_id, "batchx": __version__}
-    return list_root_problems(store, root.get_probe_key(run_id), note)
+    root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
+    return [*queue.problems, *root_problems, *list_mark_problems(workflow)]
 
 
 def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> EarlierRuns:

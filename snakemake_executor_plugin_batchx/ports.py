@@ -13,6 +13,7 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import Images
 from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.plan.host_cache import DEFAULT_CACHE, CacheFolder
 from snakemake_executor_plugin_batchx.recovery import LeftJobs
 from snakemake_executor_plugin_batchx.spec import SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
@@ -40,7 +41,7 @@ class RunContext:
     """What all jobs of a run share.
 
     `python` is the interpreter in their containers; with `has_arrays` equal jobs go together, and
-    `pace` says how long they wait for each other.
+    `pace` says how long they wait for each other. `cache_folder` is where hosts keep inputs.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class RunContext:
     python: str
     has_arrays: bool
     pace: Pace
+    cache_folder: CacheFolder = DEFAULT_CACHE
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
+from snakemake_executor_plugin_batchx.plan.host_cache import plan_host_cache
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
     make_array_name,
@@ -17,7 +18,13 @@ from snakemake_executor_plugin_batchx.plan.names import (
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.spec import JobSpec, encode, make_packet
+from snakemake_executor_plugin_batchx.spec import (
+    Entry,
+    HostCacheSpec,
+    JobSpec,
+    encode,
+    make_packet,
+)
 
 ARRAY_RESOURCE = "batchx_array"
 """The resource by which a rule keeps its jobs out of arrays."""
@@ -34,6 +41,7 @@ class ReadyJob:
     image: JobImage
     resources: BatchResources
     is_single: bool
+    cache_folder: str | None = None
 
     @property
     def rule(self) -> str:
@@ -43,7 +51,7 @@ class ReadyJob:
     @property
     def array_key(self) -> Hashable:
         """What jobs of one array have in common: all of SubmitJob but name and command."""
-        return self.rule, self.image.image, self.resources
+        return self.rule, self.image.image, self.resources, self.cache_folder
 
 
 @dataclass(frozen=True)
@@ -72,25 +80,14 @@ class Preparer:
         image = self._ports.images.provide(description.container or "", label)
         resources = plan_resources(description.resources, label, image.find_memory_mib())
         is_single = not (context.has_arrays and read_array_resource(description.resources, label))
+        host_cache = plan_host_cache(description, context.cache_folder, image.template)
         inputs = self._ports.stager.stage_inputs(description.inputs, label)
         job.image = image.base
         job.memory_mib = resources.memory_mib
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
         job.prefix = context.root.get_submission_prefix(context.run_id, job.submission)
         job.spec_key = f"{job.prefix}/spec"
-        spec = JobSpec(
-            argv=description.argv,
-            inputs=inputs,
-            products=description.products,
-            steps=description.steps,
-            lease_key=job.lease_key,
-            result_key=job.result_key,
-            checkpoints=description.checkpoints,
-            environments=description.environments,
-            image=job.image,
-            storage_files=description.storage_files,
-            storage_dir=description.storage_dir,
-        )
+        spec = _make_spec(job, inputs, host_cache)
         job.fingerprint = make_fingerprint(
             spec=spec,
             sources=context.shared.list_source_hashes(),
@@ -99,7 +96,8 @@ class Preparer:
         )
         job.work = make_work_key(description.steps, context.work_dir)
         text = json.dumps(encode(spec), separators=(",", ":"))
-        return ReadyJob(job, text.encode(), image, resources, is_single)
+        cache_folder = host_cache.folder if host_cache else None
+        return ReadyJob(job, text.encode(), image, resources, is_single, cache_folder)
 
     def plan_group(self, group: list[ReadyJob]) -> ReadyGroup:
         """Return the request for jobs of one array key, or for one job.
@@ -107,7 +105,9 @@ class Preparer:
         Sets name and spec of the jobs. Raises AwsError where Batch refuses their definition.
         """
         context, first = self._context, group[0]
-        definition_arn = self._ports.definitions.provide(first.rule, first.image)
+        definition_arn = self._ports.definitions.provide(
+            first.rule, first.image, first.cache_folder
+        )
         spec_key = first.job.spec_key
         fingerprints = [ready.job.fingerprint for ready in group]
         name = make_array_name(first.rule, fingerprints)
@@ -127,6 +127,26 @@ class Preparer:
         )
         packet = make_packet(encode(context.shared), [ready.spec for ready in group])
         return ReadyGroup(request, spec_key, packet)
+
+
+def _make_spec(
+    job: TrackedJob, inputs: tuple[Entry, ...], host_cache: HostCacheSpec | None
+) -> JobSpec:
+    description = job.description
+    return JobSpec(
+        argv=description.argv,
+        inputs=inputs,
+        products=description.products,
+        steps=description.steps,
+        lease_key=job.lease_key,
+        result_key=job.result_key,
+        checkpoints=description.checkpoints,
+        environments=description.environments,
+        image=job.image,
+        storage_files=description.storage_files,
+        storage_dir=description.storage_dir,
+        host_cache=host_cache,
+    )
 
 
 def read_array_resource(resources: dict[str, Any], label: str) -> bool:

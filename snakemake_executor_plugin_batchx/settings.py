@@ -6,6 +6,9 @@ from typing import Any
 
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder, split_patterns
+
 LOCAL_QUEUE = "local"
 """The queue name that stands for the embedded Batch."""
 
@@ -97,6 +100,21 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         "job makes a folder of its own there and removes it. Default: TMPDIR, else /tmp.",
         "PATH",
         type=str,
+    )
+    host_cache: str | None = _setting(
+        "Folder of the hosts in which inputs marked by the resource batchx_host_cache are kept for "
+        "later jobs, and the most it may hold: PATH or PATH:SIZE, such as "
+        "/mnt/batchx-cache:200GiB. Default: /var/lib/batchx-cache, half of its disk.",
+        "PATH[:SIZE]",
+        type=str,
+    )
+    host_cache_inputs: list[str] | None = _setting(  # noqa: RUF009
+        "Inputs of any rule that hosts keep for later jobs, as the resource batchx_host_cache "
+        "names them for one rule: patterns such as 'ref/*', separated by blanks or commas.",
+        "PATTERN",
+        nargs="+",
+        parse_func=split_patterns,
+        unparse_func=",".join,
     )
     local_runner: str | None = _setting(
         "What runs the jobs of --batchx-job-queue local: 'docker' (each in a container of its "
@@ -198,6 +216,10 @@ def list_setting_problems(settings: ExecutorSettings) -> list[str]:
         if value and not re.fullmatch(pattern.regex, value, re.ASCII):
             option = "--batchx-" + pattern.setting.replace("_", "-")
             problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
+    try:
+        parse_cache_folder(settings.host_cache)
+    except BatchxError as error:
+        problems.append(str(error))
     if settings.job_queue == LOCAL_QUEUE and settings.runtime not in {None, "layer"}:
         problems.append(
             f"--batchx-runtime {settings.runtime} is for queues of AWS: leave it out with "

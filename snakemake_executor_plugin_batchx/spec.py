@@ -42,7 +42,6 @@ EXIT_TERMINATED = 143
 JOB_MODULE = "snakemake_executor_plugin_batchx.job"
 RUNTIME_PREFIX = "/batchx"
 """Where the runtime stands in every container, whatever brought it there."""
-
 RUNTIME_PYTHON = f"{RUNTIME_PREFIX}/bin/python"
 """The interpreter that a job starts: the runtime's own, never the image's."""
 
@@ -126,9 +125,9 @@ class StorageFile:
 
     `provider` and `is_default` tell which instance of the plugin it belongs to: its tag (the
     plugin's name where it has none), and whether it is the default storage provider. With
-    `is_fetched` the object is brought to the job, with `is_output` the job makes it; of update()
-    outputs both hold. `was_dir` tells that the head saw a directory, that is, objects below its
-    key. One that `is_awaited` has to be there before input functions are called.
+    `is_fetched` the object is brought to the job, with `is_output` the job makes it; update() has
+    both. `was_dir`: the head saw a directory, objects below its key. What `is_awaited` has to be
+    there before input functions are called; what `is_cached` may come from the host's cache.
     """
 
     query: str
@@ -138,6 +137,17 @@ class StorageFile:
     is_output: bool
     was_dir: bool
     is_awaited: bool = False
+    is_cached: bool = False
+
+
+@dataclass(frozen=True)
+class HostCacheSpec:
+    """Where a host keeps `inputs` (paths of top entries); None as `max_bytes`: half of its disk."""
+
+    folder: str
+    read_folder: str
+    max_bytes: int | None
+    inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -191,6 +201,7 @@ class JobSpec:
     image: str = ""
     storage_files: tuple[StorageFile, ...] = ()
     storage_dir: str = "."
+    host_cache: HostCacheSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ def test_the_tables_above_have_every_pattern() -> None:
     [
         ({"job_queue": "local", "runtime": "mount"}, "--batchx-runtime mount is for queues of AWS"),
         ({"job_queue": "local", "runtime": "image"}, "--batchx-runtime image is for queues of AWS"),
+        ({"host_cache": "cache:1GiB"}, "--batchx-host-cache 'cache:1GiB' is not valid"),
         (
             {"runtime": "mount", "runtime_image": "me/x"},
             "--batchx-runtime-image is for --batchx-runtime layer, not mount",

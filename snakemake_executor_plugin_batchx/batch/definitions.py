@@ -37,12 +37,13 @@ class Definitions:
         self._slots: dict[str, _Slot] = {}
         self.registered_count = 0
 
-    def provide(self, rule: str, image: JobImage) -> str:
+    def provide(self, rule: str, image: JobImage, cache_folder: str | None = None) -> str:
         """Return the ARN of the definition for a rule's jobs. Raises AwsError where Batch refuses.
 
-        Two heads that race may register two equal revisions, which does no harm.
+        `cache_folder` is the host's, for jobs with inputs that hosts keep. Two heads that race may
+        register two equal revisions, which does no harm.
         """
-        request = plan_definition(rule, image, self._settings)
+        request = plan_definition(rule, image, self._settings, cache_folder)
         name = request["jobDefinitionName"]
         with self._lock:
             slot = self._slots.setdefault(name, _Slot(threading.Lock()))

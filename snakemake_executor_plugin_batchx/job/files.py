@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import (
     PACKET_BODY_BYTES,
     SMALL_FILE_BYTES,
@@ -14,40 +15,91 @@ from snakemake_executor_plugin_batchx.spec import (
     Product,
 )
 from snakemake_executor_plugin_batchx.storage.fetch import HERE
+from snakemake_executor_plugin_batchx.storage.kept_files import Wanted
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.storage.tree import (
     apply_modes,
     apply_times,
+    is_within,
     list_entries,
     make_skeleton,
 )
 
 
-def place_inputs(transfer: Transfer, base: Path, entries: Sequence[Entry], *, now_ns: int) -> None:
-    """Fetch a job's inputs to where its Snakemake expects them.
+@dataclasses.dataclass(frozen=True)
+class CachedInputs:
+    """The cache of the job's host, and the inputs, by the paths of their entries, kept in it."""
+
+    cache: HostCache
+    paths: Sequence[str]
+
+    def has(self, entry: Entry) -> bool:
+        """Tell whether an entry is one of them, or within one."""
+        return any(is_within(entry.path, path) for path in self.paths)
+
+
+def place_inputs(
+    transfer: Transfer,
+    base: Path,
+    entries: Sequence[Entry],
+    *,
+    now_ns: int,
+    cached: CachedInputs | None = None,
+) -> None:
+    """Fetch a job's inputs to where its Snakemake expects them, or link them from `cached`.
 
     Times are clamped to the job's own clock: an input from the future would be newer than
     whatever is made from it.
     """
-    missing = tuple(entry for entry in entries if not _is_in_place(base, entry))
+    missing = tuple(entry for entry in entries if not _is_in_place(base, entry, cached))
     make_skeleton(str(base), missing)
 
-    transfer.fetch_blobs((e.blob, base / e.path) for e in missing if e.blob is not None)
-    apply_modes(str(base), missing)
+    kept = [e for e in missing if cached is not None and e.kind == "file" and cached.has(e)]
+    linked = _place_kept(transfer, base, kept, cached.cache) if cached is not None else set()
+    here = {e.path for e in kept}
+    transfer.fetch_blobs(
+        (e.blob, base / e.path) for e in missing if e.blob is not None and e.path not in here
+    )
+    own = tuple(entry for entry in missing if base / entry.path not in linked)
+    apply_modes(str(base), own)
     clamped = tuple(
-        dataclasses.replace(entry, mtime_ns=min(entry.mtime_ns, now_ns)) for entry in missing
+        dataclasses.replace(entry, mtime_ns=min(entry.mtime_ns, now_ns)) for entry in own
     )
     apply_times(str(base), clamped)
 
 
-def _is_in_place(base: Path, entry: Entry) -> bool:
+def _place_kept(
+    transfer: Transfer, base: Path, entries: Sequence[Entry], cache: HostCache
+) -> set[Path]:
+    """Put files in place that the host keeps; return the paths that are links into its cache."""
+    wanted = {
+        Wanted(
+            identity=f"sha256:{entry.blob.sha256}",
+            size=entry.blob.size,
+            mtime_ns=entry.mtime_ns,
+            target=base / entry.path,
+            mode=entry.mode,
+        ): entry.blob
+        for entry in entries
+        if entry.blob is not None
+    }
+
+    def fetch_all(errands: Sequence[tuple[Wanted, Path]]) -> None:
+        transfer.fetch_blobs((wanted[each], path) for each, path in errands)
+
+    return cache.provide_all(list(wanted), fetch_all)
+
+
+def _is_in_place(base: Path, entry: Entry, cached: CachedInputs | None) -> bool:
     """Tell whether an absolute path holds the very file already, as on a host's own volume."""
     if not os.path.isabs(entry.path) or entry.kind == "link":
         return False
     full = base / entry.path
     if entry.kind == "dir":
         return full.is_dir()
+    if cached is not None and cached.cache.has_linked(full):
+        return False  # a killed job's, which holds no file in the cache any more
     return (
         entry.blob is not None
         and full.is_file()

@@ -10,6 +10,7 @@ from snakemake_executor_plugin_batchx.job.note import Note, write_note
 from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
 from snakemake_executor_plugin_batchx.spec import JobSpec
 from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
+from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
 
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.storage.s3_provider import JobObjects
@@ -21,11 +22,11 @@ KEEP_COPIES = "--keep-storage-local-copies"
 """Snakemake's option to leave outputs on disk when it believes that they were sent."""
 
 
-def open_objects(job: JobSpec) -> "JobObjects | None":
+def open_objects(job: JobSpec, kept: KeptFiles | None) -> "JobObjects | None":
     """Register our provider for the objects of the job, in whose start directory this process is.
 
-    None where it has no such objects, or where the plugin that they need is not installed: what
-    to do about that, Snakemake says itself.
+    `kept` is what the host keeps for its jobs. None where the job has no such objects, or where
+    the plugin that they need is not installed: what to do about that, Snakemake says itself.
     """
     if not job.storage_files or importlib.util.find_spec(PLUGIN) is None:
         return None
@@ -37,8 +38,12 @@ def open_objects(job: JobSpec) -> "JobObjects | None":
         JobObjects,
     )
 
-    memory_bytes = choose_memory_bytes(read_memory_limit())
-    objects = JobObjects(job.storage_files, Path.cwd() / job.storage_dir, memory_bytes)
+    objects = JobObjects(
+        job.storage_files,
+        Path.cwd() / job.storage_dir,
+        memory_bytes=choose_memory_bytes(read_memory_limit()),
+        kept=kept,
+    )
     StoragePluginRegistry().register_plugin(PLUGIN, objects.make_plugin())
     return objects
 

@@ -22,7 +22,13 @@ from snakemake_executor_plugin_batchx.job.child import (
     run_in_child,
 )
 from snakemake_executor_plugin_batchx.job.environments import choose_prefix, open_environments
-from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
+from snakemake_executor_plugin_batchx.job.files import (
+    CachedInputs,
+    Collected,
+    collect_products,
+    place_inputs,
+)
+from snakemake_executor_plugin_batchx.job.host_cache import HostCache, open_host_cache
 from snakemake_executor_plugin_batchx.job.image import (
     ImageError,
     add_stand_in,
@@ -122,20 +128,23 @@ class JobRun:
         take_lease(self._store, self._job.lease_key, job_id)
         name = make_scratch_name(self._environment)
         try:
-            with open_scratch(self._shared.scratch, name) as scratch:
-                outcome, work_dir = self._work(scratch)
+            with (
+                open_scratch(self._shared.scratch, name) as scratch,
+                open_host_cache(self._job.host_cache) as cache,
+            ):
+                outcome, work_dir = self._work(scratch, cache)
                 return self._report(outcome, work_dir)
         except ScratchError as error:
             nowhere = Path(os.devnull)  # nothing was made, so nothing is looked for
             return self._report(ChildOutcome(1, str(error), "", 0, 0), nowhere)
 
-    def _work(self, scratch: Path) -> tuple[ChildOutcome, Path]:
+    def _work(self, scratch: Path, cache: HostCache | None) -> tuple[ChildOutcome, Path]:
         top = scratch
         try:
             # The import and all transfers end before the fork, which threads would not survive.
             with contextlib.ExitStack() as stack:
                 with Transfer(self._store, self._memory_bytes) as transfer:
-                    sources = self._stage_in(scratch, transfer, stack)
+                    sources = self._stage_in(scratch, transfer, stack, cache)
                     top = sources.top
                     job, keep_made = self._restore_environments(transfer, stack)
                     self._bytes_in = transfer.bytes_in
@@ -143,7 +152,7 @@ class JobRun:
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
                 places = make_job_places(self._shared.places, self._shared.project, str(top))
-                place = Place(top / self._shared.start_dir, scratch / "note.json", places)
+                place = Place(top / self._shared.start_dir, scratch / "note.json", places, cache)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
                 job, contain = self._enter_image(job)
@@ -165,11 +174,20 @@ class JobRun:
         self._clock.worked = time.monotonic()
         return outcome, top / self._shared.work_dir
 
-    def _stage_in(self, scratch: Path, transfer: Transfer, stack: contextlib.ExitStack) -> Sources:
+    def _stage_in(
+        self,
+        scratch: Path,
+        transfer: Transfer,
+        stack: contextlib.ExitStack,
+        cache: HostCache | None,
+    ) -> Sources:
         """Put sources and inputs in place; what has to go at the end goes on `stack`."""
         sources = stack.enter_context(open_sources(transfer, self._shared, scratch))
         inputs = self._job.inputs
-        place_inputs(transfer, sources.work_dir, inputs, now_ns=time.time_ns())
+        host_cache, cached = self._job.host_cache, None
+        if cache is not None and host_cache is not None:
+            cached = CachedInputs(cache, host_cache.inputs)
+        place_inputs(transfer, sources.work_dir, inputs, now_ns=time.time_ns(), cached=cached)
         sources.note_inputs(inputs)
         return sources
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from snakemake_executor_plugin_batchx.plan.host_cache import READ_FOLDER
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
     hash_content,
@@ -38,6 +39,7 @@ the last row."""
 
 
 RUNTIME_VOLUME = "batchx-runtime"
+HOST_CACHE_VOLUME = "batchx-host-cache"
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,33 @@ class DefinitionSettings:
     runtime_volume: RuntimeVolume | None = None
 
 
-def plan_definition(rule: str, image: JobImage, settings: DefinitionSettings) -> dict[str, Any]:
+def plan_definition(
+    rule: str, image: JobImage, settings: DefinitionSettings, cache_folder: str | None = None
+) -> dict[str, Any]:
     """Return the RegisterJobDefinition request for a rule's jobs.
+
+    `cache_folder` is the host's folder for inputs that hosts keep, None for jobs without such.
 
     What a definition of the user's own says (`image.template`) stays, but for what makes the job
     ours: image, command, and what the settings name.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
     """
+    tags = image.template.get("tags", {})
+    request: dict[str, Any] = {
+        "type": "container",
+        "platformCapabilities": ["EC2"],
+        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
+        "propagateTags": True,
+        **image.template,
+        "containerProperties": _make_container(image, settings, cache_folder),
+        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
+    }
+    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+
+
+def _make_container(
+    image: JobImage, settings: DefinitionSettings, cache_folder: str | None
+) -> dict[str, Any]:
     container: dict[str, Any] = {
         "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
         **image.template.get("containerProperties", {}),
@@ -90,7 +112,15 @@ def plan_definition(rule: str, image: JobImage, settings: DefinitionSettings) ->
     if image.environment:
         _add_environment(container, image.environment)
     if settings.runtime_volume:
-        _add_runtime_volume(container, settings.runtime_volume)
+        mount = _make_mount(RUNTIME_VOLUME, RUNTIME_PREFIX, is_read_only=True)
+        _add_volume(container, settings.runtime_volume.make_volume(), mount)
+    if cache_folder:
+        _add_volume(
+            container,
+            {"name": HOST_CACHE_VOLUME, "host": {"sourcePath": cache_folder}},
+            _make_mount(HOST_CACHE_VOLUME, cache_folder, is_read_only=False),
+            _make_mount(HOST_CACHE_VOLUME, READ_FOLDER, is_read_only=True),
+        )
     if settings.job_role:
         container["jobRoleArn"] = settings.job_role
     if settings.execution_role:
@@ -100,17 +130,7 @@ def plan_definition(rule: str, image: JobImage, settings: DefinitionSettings) ->
             "logDriver": "awslogs",
             "options": {"awslogs-group": settings.log_group},
         }
-    tags = image.template.get("tags", {})
-    request: dict[str, Any] = {
-        "type": "container",
-        "platformCapabilities": ["EC2"],
-        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
-        "propagateTags": True,
-        **image.template,
-        "containerProperties": container,
-        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
-    }
-    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+    return container
 
 
 def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
@@ -119,7 +139,10 @@ def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) ->
     container["environment"] = [*kept, *added]
 
 
-def _add_runtime_volume(container: dict[str, Any], volume: RuntimeVolume) -> None:
-    mount = {"sourceVolume": RUNTIME_VOLUME, "containerPath": RUNTIME_PREFIX, "readOnly": True}
-    container["volumes"] = [*container.get("volumes", ()), volume.make_volume()]
-    container["mountPoints"] = [*container.get("mountPoints", ()), mount]
+def _make_mount(volume: str, path: str, *, is_read_only: bool) -> dict[str, Any]:
+    return {"sourceVolume": volume, "containerPath": path, "readOnly": is_read_only}
+
+
+def _add_volume(container: dict[str, Any], volume: dict[str, Any], *mounts: dict[str, Any]) -> None:
+    container["volumes"] = [*container.get("volumes", ()), volume]
+    container["mountPoints"] = [*container.get("mountPoints", ()), *mounts]

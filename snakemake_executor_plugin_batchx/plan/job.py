@@ -22,7 +22,7 @@ class JobDescription:
     Snakemake's own with threads as `_cores`, `container` the rule's `container:`, `checkpoints`
     the outputs of finished checkpoints that input functions ask for, `environments` the conda
     environments that the job makes, `storage_files` its objects of the s3 storage plugin, whose
-    relative paths refer to `storage_dir`.
+    relative paths refer to `storage_dir`, `cached_inputs` those inputs that hosts keep.
     """
 
     label: str
@@ -38,6 +38,7 @@ class JobDescription:
     environments: tuple[StepEnvironment, ...] = ()
     storage_files: tuple[StorageFile, ...] = ()
     storage_dir: str = "."
+    cached_inputs: tuple[str, ...] = ()
 
     @property
     def is_keeping_incomplete(self) -> bool:
@@ -55,4 +56,5 @@ class JobDescription:
             checkpoints=(),
             environments=(),
             storage_files=(),
+            cached_inputs=(),
         )

@@ -3,13 +3,14 @@
 import asyncio
 import functools
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
 from snakemake_executor_plugin_batchx.storage.downloads import Download, download
 from snakemake_executor_plugin_batchx.storage.engine import Engine
+from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles, Wanted
 from snakemake_executor_plugin_batchx.storage.refusals import MISSING_CODES, StorageError
 from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectGateway, set_mtime
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
@@ -35,13 +36,15 @@ class Found:
 class Place:
     """Where an object, or all objects below a key, belong on disk.
 
-    `was_dir` tells that a directory stood there in S3 before.
+    `was_dir` tells that a directory stood there in S3 before; with `kept`, the job's host may have
+    the content already.
     """
 
     bucket: ObjectGateway
     key: str
     path: Path
     was_dir: bool = False
+    kept: KeptFiles | None = None
 
 
 class Exchange:
@@ -116,6 +119,16 @@ def _iter_below(place: Place) -> Iterator[ObjectFacts]:
     return (facts for facts in below if not facts.key.endswith("/"))
 
 
+def _list_below(place: Place) -> list[ObjectFacts]:
+    """Return the objects below a key; none where the bucket is missing, which HeadObject hides."""
+    try:
+        return list(_iter_below(place))
+    except StorageError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        return []
+
+
 class Fetch:
     """An object, or all objects below a key, on the way to their place."""
 
@@ -132,10 +145,9 @@ class Fetch:
         return self._ended.result()
 
     async def _fetch(self) -> Found | None:
-        wire, place = self._engine.wire, self._place
-        wanted = Download(place.key, place.path, is_dated=True)
+        place = self._place
         try:
-            facts = await download(wire, place.bucket, wanted)
+            facts = await self._fetch_object()
         except StorageError as error:
             if error.code not in MISSING_CODES:
                 raise
@@ -143,9 +155,46 @@ class Fetch:
                 return None
         else:
             return Found(False, facts.size, place.path.stat().st_mtime)
-        below = await call_in_daemon(lambda: list(_iter_below(place)))
-        parts = [download(wire, place.bucket, self._plan_part(each)) for each in below]
+        below = await call_in_daemon(lambda: _list_below(place))
+        downloads = [self._plan_part(each) for each in below]
+        if place.kept is not None:
+            await self._fetch_kept(place.kept, list(zip(below, downloads, strict=True)))
+            return self._finish_directory(below)
+        parts = [download(self._engine.wire, place.bucket, each) for each in downloads]
         return self._finish_directory(await asyncio.gather(*parts))
+
+    async def _fetch_object(self) -> ObjectFacts:
+        """Bring the object of the very key, without listing what is below it."""
+        place = self._place
+        if place.kept is None:
+            wanted = Download(place.key, place.path, is_dated=True)
+            return await download(self._engine.wire, place.bucket, wanted)
+        facts = await call_in_daemon(lambda: place.bucket.inspect_object(place.key))
+        wanted = Download(facts.key, place.path, facts.size, facts.etag, is_dated=True)
+        await self._fetch_kept(place.kept, [(facts, wanted)])
+        return facts
+
+    async def _fetch_kept(
+        self, kept: KeptFiles, found: Sequence[tuple[ObjectFacts, Download]]
+    ) -> None:
+        """Bring objects to their places, from the host if it has them as S3 has them now."""
+        bucket = self._place.bucket
+        wanted = {
+            Wanted(
+                identity=f"s3://{bucket.bucket}/{facts.key} {facts.etag}",
+                size=facts.size,
+                mtime_ns=round(facts.mtime * 1e9),
+                target=each.target,
+            ): each
+            for facts, each in found
+        }
+
+        def fetch_all(errands: Sequence[tuple[Wanted, Path]]) -> None:
+            downloads = (replace(wanted[each], target=path) for each, path in errands)
+            self._engine.download_all(bucket, downloads)
+
+        # It may wait for other jobs of the host.
+        await call_in_daemon(lambda: kept.provide_all(list(wanted), fetch_all))
 
     def _plan_part(self, facts: ObjectFacts) -> Download:
         name = facts.key.removeprefix(self._place.key + "/")

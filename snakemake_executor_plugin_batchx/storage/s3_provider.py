@@ -26,6 +26,7 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
+from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
 from snakemake_executor_plugin_batchx.storage.s3_exchange import (
     Exchange,
     Fetch,
@@ -60,7 +61,7 @@ class JobObjects:
     """The objects that a job reads and makes through the plugin.
 
     `work_dir` is what relative paths refer to: the workflow may change there after the provider is
-    made. To be closed: use it in a `with`.
+    made. `kept` is what the host keeps for its jobs. To be closed: use it in a `with`.
     """
 
     def __init__(
@@ -68,9 +69,11 @@ class JobObjects:
         files: Sequence[StorageFile],
         work_dir: Path,
         memory_bytes: int | None = None,
+        kept: KeptFiles | None = None,
     ) -> None:
         self._files = files
         self._work_dir = work_dir
+        self._kept = kept
         self._exchange = Exchange(Engine(memory_bytes))
         self._known: list[Known] = []
 
@@ -96,7 +99,8 @@ class JobObjects:
             gateway = gateways.get(item.bucket) or provider.open_bucket(item.bucket)
             gateways[item.bucket] = gateway
             path = self._work_dir / item.local_path()
-            place = Place(gateway, item.key, path, was_dir=file.was_dir)
+            kept = self._kept if file.is_cached else None
+            place = Place(gateway, item.key, path, was_dir=file.was_dir, kept=kept)
             fetch = Fetch(self._exchange.engine, place) if file.is_fetched else None
             known[item.bucket, item.key] = Known(place, fetch, file.is_output)
             if fetch and file.is_awaited:

@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.spec import ExpectedStep, Product
 from snakemake_executor_plugin_batchx.workflow.checkpoints import list_asked_outputs
 from snakemake_executor_plugin_batchx.workflow.command import JobArguments
 from snakemake_executor_plugin_batchx.workflow.environments import iter_step_environments
+from snakemake_executor_plugin_batchx.workflow.host_cache import CacheMarks
 from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
 from snakemake_executor_plugin_batchx.workflow.storage_files import (
     INSIDE_FLAGS,
@@ -32,6 +33,7 @@ class JobDescriber:
         self._workflow = executor.workflow
         self._arguments = JobArguments(executor)
         self._places = places
+        self._patterns = tuple(executor.executor_settings.host_cache_inputs or ())
 
     def describe(self, job: Any) -> JobDescription:
         """Return a job as plain values. Raises BatchxError for what cannot run as one Batch job."""
@@ -39,6 +41,8 @@ class JobDescriber:
         rules = tuple(sorted({step.rule.name for step in steps}))
         label = make_label(job)
         asked = {str(file): file for step in steps for file in list_asked_outputs(step)}
+        marks = CacheMarks(steps, label, self._patterns, workflow)
+        inputs = tuple(_iter_inputs(steps, asked.values()))
         return JobDescription(
             label=label,
             rules=rules,
@@ -46,13 +50,14 @@ class JobDescriber:
             argv=self._arguments.make_argv(job),
             container=choose_container(steps, label, workflow),
             resources=dict(job.resources.items()),
-            inputs=tuple(_iter_inputs(steps, asked.values())),
+            inputs=inputs,
             products=tuple(_iter_products(steps, is_group=job.is_group())),
             steps=tuple(_describe_step(step, self._places) for step in steps),
             checkpoints=tuple(asked),
             environments=tuple(iter_step_environments(steps, workflow)),
-            storage_files=list_storage_files(steps, asked.values()),
+            storage_files=list_storage_files(steps, asked.values(), marks.has),
             storage_dir=get_storage_dir(workflow),
+            cached_inputs=marks.select(inputs),
         )
 
 

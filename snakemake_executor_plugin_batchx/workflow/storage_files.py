@@ -1,7 +1,7 @@
 """The objects that a job reads and makes through Snakemake's s3 storage plugin."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,14 @@ INSIDE_FLAGS = ("pipe", "service", "nodelocal")
 """Flags of files that live inside one job only, as a group's rules share them."""
 
 
-def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageFile, ...]:
+def list_storage_files(
+    steps: list[Any], asked: Iterable[Any], is_cached: Callable[[Any], bool]
+) -> tuple[StorageFile, ...]:
     """Return the s3 plugin's objects that must be there for a job, and those that it makes.
 
-    `asked` are files that its input functions read. What one rule of a group makes for another is
-    fetched by none; objects that are not to be retrieved are the tools' own business.
+    `asked` are files that its input functions read, `is_cached` tells of those that hosts keep.
+    What one rule of a group makes for another is fetched by none; objects that are not to be
+    retrieved are the tools' own business.
     """
     made = [f for step in steps for f in iter_made(step)]
     looked_at = list(filter(_is_moved, asked))
@@ -27,7 +30,7 @@ def list_storage_files(steps: list[Any], asked: Iterable[Any]) -> tuple[StorageF
     files = [
         *(_describe(f, is_output=True) for f in made if _is_moved(f)),
         *(replace(_describe(f, is_output=False), is_awaited=True) for f in looked_at),
-        *(_describe(f, is_output=False) for f in read),
+        *(replace(_describe(f, is_output=False), is_cached=is_cached(f)) for f in read),
     ]
     return tuple(dict.fromkeys(files))
 

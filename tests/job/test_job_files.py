@@ -1,5 +1,6 @@
 """The job's ends of the shim: inputs into place, products out of it."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -9,7 +10,13 @@ import pytest
 from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.job.files import Collected, collect_products, place_inputs
+from snakemake_executor_plugin_batchx.job.files import (
+    CachedInputs,
+    Collected,
+    collect_products,
+    place_inputs,
+)
+from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import (
     PACKET_BODY_BYTES,
     SMALL_FILE_BYTES,
@@ -68,6 +75,49 @@ def test_an_input_from_the_future_is_of_now(
     entry = put_file(store, "a.txt", b"a", mtime_ns=NOW_NS + 10**9)
     place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS)
     assert (tmp_path / "a.txt").stat().st_mtime_ns == NOW_NS
+
+
+def test_inputs_that_the_host_keeps_are_linked_and_fetched_once(
+    transfer: Transfer, store: MemoryStore, tmp_path: Path
+) -> None:
+    large = b"x" * (SMALL_FILE_BYTES + 1)
+    entries = [
+        Entry("ref", "dir", 0o755, NOW_NS - 9),
+        put_file(store, "ref/SA", large, mode=0o600),
+        put_file(store, "ref/small", b"s", mode=0o600),
+        put_file(store, "reference", large, mode=0o640),
+    ]
+    for job in ("one", "two"):
+        base = tmp_path / job
+        base.mkdir()
+        cache = HostCache(tmp_path / "cache", None)
+        with contextlib.closing(cache):
+            cached = CachedInputs(cache, ("ref",))
+            place_inputs(transfer, base, entries, now_ns=NOW_NS, cached=cached)
+        for entry in entries:
+            assert os.stat(base / entry.path).st_mtime_ns == entry.mtime_ns
+        modes = [(base / entry.path).stat().st_mode & 0o777 for entry in entries]
+        assert modes == [0o755, 0o644, 0o600, 0o640]
+    assert (tmp_path / "one/ref/SA").samefile(tmp_path / "two/ref/SA")
+    assert store.calls["GetObject"] == 1 + 2 * 2
+
+
+def test_a_link_that_a_killed_job_left_is_no_input_in_place(
+    transfer: Transfer, store: MemoryStore, tmp_path: Path
+) -> None:
+    """At an absolute path, on a volume that outlives the job: nobody holds the file it shows."""
+    entry = put_file(store, str(tmp_path / "volume" / "SA"), b"x" * (SMALL_FILE_BYTES + 1))
+    (tmp_path / "volume").mkdir()
+    cache = HostCache(tmp_path / "cache", None)
+    with contextlib.closing(cache):
+        cached = CachedInputs(cache, (entry.path,))
+        place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS, cached=cached)
+        (kept,) = (tmp_path / "cache").glob("*/*/file-*/SA")
+        Path(entry.path).unlink()
+        Path(entry.path).symlink_to(kept)
+        place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS, cached=cached)
+        assert not Path(entry.path).is_symlink()
+    assert store.calls["GetObject"] == 1
 
 
 def test_inputs_above_the_working_directory_are_placed_beside_it(

@@ -166,6 +166,25 @@ def test_a_mounted_runtime(
     ]
 
 
+def test_the_hosts_cache_is_mounted_twice(check_request: CheckRequest) -> None:
+    plain = plan_definition("r", PLAIN, DefinitionSettings())
+    request = plan_definition("r", PLAIN, DefinitionSettings(), "/mnt/cache")
+    check_request("RegisterJobDefinition", request)
+    assert request["jobDefinitionName"] != plain["jobDefinitionName"]
+    container = request["containerProperties"]
+    assert container["volumes"] == [
+        {"name": "batchx-host-cache", "host": {"sourcePath": "/mnt/cache"}}
+    ]
+    assert container["mountPoints"] == [
+        {"sourceVolume": "batchx-host-cache", "containerPath": "/mnt/cache", "readOnly": False},
+        {
+            "sourceVolume": "batchx-host-cache",
+            "containerPath": "/batchx-host-cache",
+            "readOnly": True,
+        },
+    ]
+
+
 def test_a_sibling_keeps_what_the_user_defined(check_request: CheckRequest) -> None:
     theirs = {
         "image": "me/tool:1",
@@ -187,7 +206,7 @@ def test_a_sibling_keeps_what_the_user_defined(check_request: CheckRequest) -> N
     }
     image = JobImage("derived@sha256:0", "me/tool@sha256:1", {"LD_PRELOAD": ":"}, template)
     settings = DefinitionSettings(runtime_volume=RuntimeVolume("/batchx"))
-    request = plan_definition("r", image, settings)
+    request = plan_definition("r", image, settings, "/mnt/cache")
     check_request("RegisterJobDefinition", request)
     container = request["containerProperties"]
     changed = ("image", "command", "environment", "volumes", "mountPoints")
@@ -200,7 +219,9 @@ def test_a_sibling_keeps_what_the_user_defined(check_request: CheckRequest) -> N
         *theirs["environment"],
         {"name": "LD_PRELOAD", "value": ":"},
     ]
-    assert [each["name"] for each in container["volumes"]] == ["data", "batchx-runtime"]
+    assert [each["name"] for each in container["volumes"]] == [
+        *("data", "batchx-runtime", "batchx-host-cache")
+    ]
     assert request["retryStrategy"] == {"attempts": 1}
     assert request["timeout"] == {"attemptDurationSeconds": 3600}
     assert request["tags"] == {"team": "7", "batchx:rule": "r"}

@@ -1,5 +1,6 @@
 """The s3 provider of a job: few requests, right answers, nothing sent or said wrongly."""
 
+import contextlib
 import functools
 import http.server
 import io
@@ -18,6 +19,7 @@ from botocore.awsrequest import AWSResponse
 from counting_s3 import UNCOUNTED, CountingS3, serve_counting_s3
 from snakemake_interface_common.exceptions import WorkflowError
 
+from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.checksums import is_aws_endpoint
 from snakemake_executor_plugin_batchx.storage.gateway import PART_BYTES
@@ -73,9 +75,13 @@ class World:
         return [item["Key"] for item in listing.get("Contents", [])]
 
     def open(
-        self, *files: StorageFile, name: str = "s3", is_default: bool = True
+        self,
+        *files: StorageFile,
+        name: str = "s3",
+        is_default: bool = True,
+        kept: HostCache | None = None,
     ) -> tuple[JobObjects, StorageProvider]:
-        objects = JobObjects(files, self.folder)
+        objects = JobObjects(files, self.folder, kept=kept)
         return objects, self.add_provider(objects, name, is_default=is_default)
 
     def add_provider(
@@ -177,6 +183,45 @@ def test_what_is_not_there_is_not_there(world: World, url: str) -> None:
     item = provider.object(url)
     assert not item.exists()
     assert not item.local_path().exists()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[HostCache]:
+    cache = HostCache(tmp_path / "cache", None)
+    with contextlib.closing(cache):
+        yield cache
+
+
+def name_kept(query: str) -> StorageFile:
+    return replace(name_input(query), is_cached=True)
+
+
+def test_what_the_host_keeps_is_fetched_once_for_each_state(world: World, cache: HostCache) -> None:
+    world.put(big=b"1" * (PART_BYTES + 1), dir__big=b"1" * PART_BYTES, dir__small=b"1")
+    files = [name_kept(f"{URL}/big"), name_kept(f"{URL}/dir"), name_input(f"{URL}/dir/small")]
+    inodes: list[set[int]] = []
+    for content in (b"1", b"1", b"2"):
+        if content == b"2":
+            world.put(big=b"2" * (PART_BYTES + 1), dir__big=b"2" * PART_BYTES)
+        _, provider = world.open(*files, kept=cache)
+        paths = []
+        for name, size in (("big", PART_BYTES + 1), ("dir", PART_BYTES + 1), ("dir/small", 1)):
+            item = provider.object(f"{URL}/{name}")
+            assert (item.exists(), item.is_dir(), item.size()) == (True, name == "dir", size)
+            paths.append(item.local_path())
+        stored = world.s3.head_object(Bucket=BUCKET, Key="big")["LastModified"].timestamp()
+        assert provider.object(f"{URL}/big").mtime() == stored
+        large = (paths[0], paths[1] / "big")
+        assert [path.read_bytes()[:1] for path in large] == [content] * 2
+        inodes.append({path.stat().st_ino for path in large})
+    assert inodes[0] == inodes[1]
+    assert not inodes[1] & inodes[2]
+
+
+@pytest.mark.parametrize("url", [f"{URL}/nothing", "s3://no-such-bucket-at-all/x"])
+def test_what_is_not_there_is_not_kept_either(world: World, cache: HostCache, url: str) -> None:
+    _, provider = world.open(name_kept(url), kept=cache)
+    assert not provider.object(url).exists()
 
 
 def test_providers_fetch_what_is_their_own(world: World) -> None:
