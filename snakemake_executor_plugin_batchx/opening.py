@@ -82,22 +82,22 @@ class S3Access:
 
 
 def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
-    """Open everything for a run of `executor` (our Executor).
+    """Open everything for a run of our Executor.
 
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
-    started = time.monotonic()
-    settings, workflow, log = executor.executor_settings, executor.workflow, executor.logger
+    started, settings = time.monotonic(), executor.executor_settings
+    workflow, log = executor.workflow, executor.logger
     _refuse_foreign_storage(settings, workflow.storage_settings)
-    run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
     with ExitStack() as stack:
+        run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
         session = open_session(settings, stack, choose_runtime(log.info))
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
         queue = inspect_queue(batch.gateway, session.job_queue, session.region)
         _refuse_problems(_list_problems(queue, workflow, s3.store, root, run_id))
-        tags = {**parse_tags(settings.tags), RUN_TAG: run_id}
+        tags = parse_tags(settings.tags) | {RUN_TAG: run_id}
         delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
             run_id=run_id,
@@ -111,10 +111,10 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             has_arrays=settings.array != "off",
             pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
             cache_folder=parse_cache_folder(settings.host_cache),
+            s3_options=session.s3_options,
         )
-        wanted = _make_definition_settings(settings, session, delivery.volume)
-        definitions = Definitions(batch.gateway, wanted)
         earlier = _find_earlier_runs(context, batch, log)
+        definitions = _make_definitions(settings, session, batch.gateway, delivery.volume)
         ports = _open_ports(executor, context, s3, batch, definitions, delivery, earlier, stack)
         kept = stack.pop_all()
     return OpenRun(
@@ -180,7 +180,7 @@ def _open_delivery(
         _warn_of_containers(executor.workflow, log, session.runner_doubt)
     build = AccountBuild(
         batch=gateway,
-        definitions=Definitions(gateway, _make_definition_settings(settings, session)),
+        definitions=_make_definitions(settings, session, gateway),
         store=store,
         root=root,
         region=session.region,
@@ -272,13 +272,17 @@ def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
         )
 
 
-def _make_definition_settings(
-    settings: ExecutorSettings, session: AwsSession, volume: RuntimeVolume | None = None
-) -> DefinitionSettings:
-    return DefinitionSettings(
+def _make_definitions(
+    settings: ExecutorSettings,
+    session: AwsSession,
+    gateway: BatchGateway,
+    volume: RuntimeVolume | None = None,
+) -> Definitions:
+    wanted = DefinitionSettings(
         job_role=session.job_role,
         execution_role=settings.execution_role,
         log_group=settings.log_group,
         tags=parse_tags(settings.tags),
         runtime_volume=volume,
     )
+    return Definitions(gateway, wanted)

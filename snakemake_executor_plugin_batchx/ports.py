@@ -19,6 +19,7 @@ from snakemake_executor_plugin_batchx.spec import SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
@@ -41,7 +42,8 @@ class RunContext:
     """What all jobs of a run share.
 
     `python` is the interpreter in their containers; with `has_arrays` equal jobs go together, and
-    `pace` says how long they wait for each other. `cache_folder` is where hosts keep inputs.
+    `pace` says how long they wait for each other. `cache_folder` is where hosts keep inputs,
+    `s3_options` what is asked of S3.
     """
 
     run_id: str
@@ -55,6 +57,7 @@ class RunContext:
     has_arrays: bool
     pace: Pace
     cache_folder: CacheFolder = DEFAULT_CACHE
+    s3_options: S3Options = PLAIN_OPTIONS
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,9 @@ class Preparer:
             name=name,
             queue=context.job_queue,
             definition_arn=definition_arn,
-            command=make_job_command(context.python, context.region, url),
+            command=make_job_command(
+                context.python, context.region, url, context.s3_options.encode()
+            ),
             resources=first.resources,
             tags=context.tags,
             size=len(group),

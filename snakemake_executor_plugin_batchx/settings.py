@@ -1,13 +1,20 @@
 """The settings of the executor: what each means, and what is wrong with a wrong one."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder, split_patterns
+from snakemake_executor_plugin_batchx.s3_settings import S3Settings
+from snakemake_executor_plugin_batchx.setting_fields import make_setting
+from snakemake_executor_plugin_batchx.storage.options import (
+    ADDRESSINGS,
+    ARCHIVES,
+    BUCKET_OWNER_ACL,
+    STORAGE_CLASSES,
+)
 
 LOCAL_QUEUE = "local"
 """The queue name that stands for the embedded Batch."""
@@ -28,53 +35,48 @@ def split_tags(given: list[str] | str) -> list[str]:
     return [item.strip() for part in parts for item in part.split(",") if item.strip()]
 
 
-def _setting(help_text: str, metavar: str, **more: Any) -> Any:
-    metadata = {"help": help_text, "metavar": metavar, "env_var": True, "required": False, **more}
-    return field(default=None, metadata=metadata)
-
-
 @dataclass
-class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
+class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
     """Settings of `--executor batchx`; Snakemake makes `--batchx-…` options of the fields."""
 
-    job_queue: str | None = _setting(
+    job_queue: str | None = make_setting(
         "The AWS Batch job queue that runs the jobs: its name or its ARN. 'local' starts a Batch "
         "of our own on this machine, for trying and testing: no AWS account is needed.",
         "QUEUE",
         type=str,
     )
-    region: str | None = _setting(
+    region: str | None = make_setting(
         "The AWS region of the queue, such as eu-west-1. Default: that of the queue's ARN, else "
         "what AWS's own tools would use (AWS_REGION, AWS_DEFAULT_REGION, the profile).",
         "REGION",
         type=str,
     )
-    profile: str | None = _setting(
+    profile: str | None = make_setting(
         "The profile in ~/.aws/config whose credentials are used on this machine. Default: what "
         "AWS's own tools would use. Jobs never get them: they have a role.",
         "NAME",
         type=str,
     )
-    s3_root: str | None = _setting(
+    s3_root: str | None = make_setting(
         "Where jobs and this machine exchange files: s3://bucket/prefix. The bucket must exist. "
         "Default with an s3 default storage provider: .batchx below its prefix. "
         "With --batchx-job-queue local a bucket is made.",
         "S3_URL",
         type=str,
     )
-    job_role: str | None = _setting(
+    job_role: str | None = make_setting(
         "ARN of the IAM role that jobs run with: it lets them read and write the S3 root. "
         "Default: the role of the instances.",
         "ARN",
         type=str,
     )
-    execution_role: str | None = _setting(
+    execution_role: str | None = make_setting(
         "ARN of the IAM role that ECS itself uses to pull images and write logs for a job. "
         "Default: none (the instances' own role).",
         "ARN",
         type=str,
     )
-    tags: list[str] | None = _setting(  # noqa: RUF009
+    tags: list[str] | None = make_setting(  # noqa: RUF009
         "Tags for every job and job definition, for cost reports and policies: one or more "
         "KEY=VALUE, separated by blanks or commas (by commas in the environment variable).",
         "KEY=VALUE",
@@ -82,33 +84,33 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         parse_func=split_tags,
         unparse_func=",".join,
     )
-    log_group: str | None = _setting(
+    log_group: str | None = make_setting(
         "The CloudWatch log group that takes the jobs' output. It must exist. "
         "Default: /aws/batch/job, Batch's own.",
         "NAME",
         type=str,
     )
-    array: str | None = _setting(
+    array: str | None = make_setting(
         "Whether jobs of a rule that ask for the same resources and image are submitted together, "
         "as one array job of AWS Batch: 'on', the default, or 'off'. A rule's resource "
         "batchx_array='off' keeps its jobs out of arrays.",
         "on|off",
         type=str,
     )
-    scratch: str | None = _setting(
+    scratch: str | None = make_setting(
         "Folder inside the container where a job works: absolute, such as a mounted volume. Each "
         "job makes a folder of its own there and removes it. Default: TMPDIR, else /tmp.",
         "PATH",
         type=str,
     )
-    host_cache: str | None = _setting(
+    host_cache: str | None = make_setting(
         "Folder of the hosts in which inputs marked by the resource batchx_host_cache are kept for "
         "later jobs, and the most it may hold: PATH or PATH:SIZE, such as "
         "/mnt/batchx-cache:200GiB. Default: /var/lib/batchx-cache, half of its disk.",
         "PATH[:SIZE]",
         type=str,
     )
-    host_cache_inputs: list[str] | None = _setting(  # noqa: RUF009
+    host_cache_inputs: list[str] | None = make_setting(  # noqa: RUF009
         "Inputs of any rule that hosts keep for later jobs, as the resource batchx_host_cache "
         "names them for one rule: patterns such as 'ref/*', separated by blanks or commas.",
         "PATTERN",
@@ -116,7 +118,7 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         parse_func=split_patterns,
         unparse_func=",".join,
     )
-    local_runner: str | None = _setting(
+    local_runner: str | None = make_setting(
         "What runs the jobs of --batchx-job-queue local: 'docker' (each in a container of its "
         "rule's image), 'process' (with this machine's own tools), or 'auto', the default: docker "
         "if a Docker engine is there and the job runtime can be built.",
@@ -124,7 +126,7 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         type=str,
     )
 
-    runtime: str | None = _setting(
+    runtime: str | None = make_setting(
         "How batchx's own Python and Snakemake reach the containers. 'layer': each image gets them "
         "as a layer, in the account's ECR. 'mount' or 'mount:/path' or 'mount:efs://fs-id/path': "
         "the hosts have them in a folder (default: /batchx) or on an EFS file system. 'image': the "
@@ -132,13 +134,13 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         "WAY",
         type=str,
     )
-    runtime_image: str | None = _setting(
+    runtime_image: str | None = make_setting(
         "An image that holds the runtime alone, as `batchx runtime push` makes it: its layers are "
         "used instead of those that this machine would build.",
         "IMAGE",
         type=str,
     )
-    repository: str | None = _setting(
+    repository: str | None = make_setting(
         "Where images with the runtime are kept in the account's ECR: a prefix of repositories "
         "that batchx may make, with / at its end, or the name of one repository for all of them. "
         "Default: batchx/.",
@@ -152,6 +154,13 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
 
         parse_audit.start_recording()
+        if self.s3_requester_pays:
+            # Snakemake looks at inputs, through its storage plugin, before it asks us for anything.
+            from snakemake_executor_plugin_batchx.storage.paying import (  # noqa: PLC0415
+                agree_to_pay,
+            )
+
+            agree_to_pay()
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,8 @@ class Pattern:
     regex: str
     wanted: str
 
+
+READABLE_CLASSES = tuple(each for each in STORAGE_CLASSES if each not in ARCHIVES)
 
 _ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
 
@@ -197,6 +208,19 @@ PATTERNS = (
         "the name of an ECR repository (my/tools), or a prefix that ends with / (batchx/), in "
         "lower case",
     ),
+    Pattern("s3_endpoint_url", r"https?://[\w.:\[\]-]+(/\S*)?", "an http:// or https:// URL"),
+    Pattern("s3_addressing", "|".join(ADDRESSINGS), " or ".join(ADDRESSINGS)),
+    Pattern(
+        "s3_kms_key_id",
+        r"[\w-]{8,}|alias/[\w/-]+|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]+",
+        "a KMS key's id, its ARN, or alias/NAME",
+    ),
+    Pattern(
+        "s3_storage_class",
+        "|".join(READABLE_CLASSES),
+        f"one of {', '.join(READABLE_CLASSES)}: the jobs that follow read what a job has written",
+    ),
+    Pattern("s3_acl", BUCKET_OWNER_ACL, f"{BUCKET_OWNER_ACL}, the only ACL that batchx gives"),
     Pattern("array", "on|off", "on or off"),
     Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
@@ -224,6 +248,16 @@ def list_setting_problems(settings: ExecutorSettings) -> list[str]:
         problems.append(
             f"--batchx-runtime {settings.runtime} is for queues of AWS: leave it out with "
             "--batchx-job-queue local, which brings the runtime itself."
+        )
+    if settings.job_queue == LOCAL_QUEUE and settings.s3_endpoint_url:
+        problems.append(
+            "--batchx-s3-endpoint-url is for queues of AWS: leave it out with --batchx-job-queue "
+            "local, which brings an S3 of its own."
+        )
+    if settings.s3_endpoint_url and settings.s3_addressing == "accelerate":
+        problems.append(
+            "--batchx-s3-addressing accelerate is an endpoint of AWS's own: leave "
+            "--batchx-s3-endpoint-url out."
         )
     if settings.runtime_image and (settings.runtime or "layer") != "layer":
         problems.append(

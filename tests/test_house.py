@@ -33,6 +33,7 @@ AWS_CLIENTS = (
     "storage/checksums.py",
     "storage/gateway.py",
     "storage/native.py",
+    "storage/paying.py",
     "storage/s3_provider.py",
     "batch/gateway.py",
     "images/ecr.py",

@@ -59,6 +59,14 @@ GOOD = [
     ("local_runner", "auto"),
     ("local_runner", "docker"),
     ("local_runner", "process"),
+    ("s3_endpoint_url", "https://bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com"),
+    ("s3_endpoint_url", "http://127.0.0.1:9000/base"),
+    ("s3_addressing", "path"),
+    ("s3_kms_key_id", "1234abcd-12ab-34cd-56ef-1234567890ab"),
+    ("s3_kms_key_id", "alias/team/key"),
+    ("s3_kms_key_id", "arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd"),
+    ("s3_storage_class", "INTELLIGENT_TIERING"),
+    ("s3_acl", "bucket-owner-full-control"),
     ("scratch", "/"),
     ("scratch", "/mnt/fast disk"),
     ("profile", "any name at all"),
@@ -99,6 +107,12 @@ BAD = [
     ("execution_role", "arn:aws:iam:eu-west-1:123456789012:role/ecs"),
     ("log_group", "my group"),
     ("log_group", "g" * 513),
+    ("s3_endpoint_url", "s3.example.org"),
+    ("s3_addressing", "dualstack"),
+    ("s3_kms_key_id", "my key"),
+    ("s3_storage_class", "DEEP_ARCHIVE"),
+    ("s3_storage_class", "standard"),
+    ("s3_acl", "public-read"),
     ("scratch", "relative/folder"),
     ("scratch", "~/scratch"),
     ("runtime", "layers"),
@@ -133,6 +147,14 @@ def test_the_tables_above_have_every_pattern() -> None:
     [
         ({"job_queue": "local", "runtime": "mount"}, "--batchx-runtime mount is for queues of AWS"),
         ({"job_queue": "local", "runtime": "image"}, "--batchx-runtime image is for queues of AWS"),
+        (
+            {"job_queue": "local", "s3_endpoint_url": "http://s3"},
+            "--batchx-s3-endpoint-url is for queues of AWS",
+        ),
+        (
+            {"s3_addressing": "accelerate", "s3_endpoint_url": "http://s3"},
+            "--batchx-s3-addressing accelerate is an endpoint of AWS's own",
+        ),
         ({"host_cache": "cache:1GiB"}, "--batchx-host-cache 'cache:1GiB' is not valid"),
         (
             {"runtime": "mount", "runtime_image": "me/x"},
@@ -251,6 +273,11 @@ TEXT_SETTINGS = {
     "execution_role": "arn:aws:iam::123456789012:role/ecs",
     "log_group": "/my/group",
     "scratch": "/scratch",
+    "s3_endpoint_url": "https://s3.lab",
+    "s3_addressing": "path",
+    "s3_kms_key_id": "alias/mine",
+    "s3_storage_class": "STANDARD_IA",
+    "s3_acl": "bucket-owner-full-control",
 }
 
 

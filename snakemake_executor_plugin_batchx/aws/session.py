@@ -25,8 +25,11 @@ from snakemake_executor_plugin_batchx.local.launch import (
 )
 from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
+from snakemake_executor_plugin_batchx.s3_settings import make_s3_options
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG as S3_CONFIG
+from snakemake_executor_plugin_batchx.storage.gateway import make_s3_client
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 
 BATCH_CONFIG = Config(
     # One try a call: botocore would repeat a SubmitJob that may have been taken, and knows nothing
@@ -77,6 +80,7 @@ class AwsSession:
     s3_root: str | None
     job_role: str | None
     runner_doubt: str = ""
+    s3_options: S3Options = PLAIN_OPTIONS
 
 
 def open_session(
@@ -98,16 +102,18 @@ def open_session(
     credentials = session.get_credentials()
     if credentials is None:
         raise BatchxError(NO_CREDENTIALS)
+    options = make_s3_options(settings)
     return AwsSession(
         region=region,
         batch_client=session.client("batch", region, config=BATCH_CONFIG),
-        s3_client=session.client("s3", region, config=S3_CONFIG),
+        s3_client=make_s3_client(session, region, options),
         credentials=credentials,
         ca_bundle=core.get_config_variable("ca_bundle"),
         make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
+        s3_options=options,
     )
 
 
@@ -193,4 +199,5 @@ def _make_embedded_session(
         s3_root=f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,
         runner_doubt=runner_doubt,
+        s3_options=make_s3_options(settings),
     )

@@ -27,6 +27,7 @@ from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.tail import TailPump
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, JobSpec
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 
 TERM_GRACE_SECONDS = 10.0
 """Of the 30 s that Batch gives between SIGTERM and SIGKILL; the rest is for sending the log.
@@ -51,13 +52,15 @@ class Place:
     """Where a job's Snakemake works: absolute paths.
 
     `start_dir` is where Snakemake starts, `note_path` where it leaves word of a failure, `places`
-    what stands for what in params and commands (job/places.py), `kept` what the host keeps.
+    what stands for what in params and commands (job/places.py), `kept` what the host keeps,
+    `s3_options` what is asked of S3 for the user's objects.
     """
 
     start_dir: Path
     note_path: Path
     places: Places
     kept: KeptFiles | None = None
+    s3_options: S3Options = PLAIN_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
     guard = make_guard(job.steps, note_path, on_ready, place.places)
     ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, guard)
     know_checkpoints(job.checkpoints)
-    objects = open_objects(job, place.kept)
+    objects = open_objects(job, place.kept, place.s3_options)
     argv = [*job.argv, *([KEEP_COPIES] if objects else [])]
     code = 0
     with record_errors() as errors:

@@ -11,6 +11,7 @@ from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
 from snakemake_executor_plugin_batchx.spec import JobSpec
 from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.storage.s3_provider import JobObjects
@@ -22,7 +23,9 @@ KEEP_COPIES = "--keep-storage-local-copies"
 """Snakemake's option to leave outputs on disk when it believes that they were sent."""
 
 
-def open_objects(job: JobSpec, kept: KeptFiles | None) -> "JobObjects | None":
+def open_objects(
+    job: JobSpec, kept: KeptFiles | None = None, s3_options: S3Options = PLAIN_OPTIONS
+) -> "JobObjects | None":
     """Register our provider for the objects of the job, in whose start directory this process is.
 
     `kept` is what the host keeps for its jobs. None where the job has no such objects, or where
@@ -43,6 +46,7 @@ def open_objects(job: JobSpec, kept: KeptFiles | None) -> "JobObjects | None":
         Path.cwd() / job.storage_dir,
         memory_bytes=choose_memory_bytes(read_memory_limit()),
         kept=kept,
+        s3_options=s3_options,
     )
     StoragePluginRegistry().register_plugin(PLUGIN, objects.make_plugin())
     return objects

@@ -69,6 +69,7 @@ from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
 
@@ -94,11 +95,13 @@ class JobRun:
         spec_key: str,
         index: int,
         environment: Mapping[str, str],
+        s3_options: S3Options = PLAIN_OPTIONS,
     ) -> None:
         self._loader = _import_snakemake_meanwhile()
         self._open_store = open_store
         self._store = store = open_store()
         self._environment = environment
+        self._s3_options = s3_options
         self._clock = Clock(time.monotonic())
         self._bytes_in = 0
         self._is_counted = has_own_group({os.getpid(), os.getppid()})
@@ -152,7 +155,8 @@ class JobRun:
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
                 places = make_job_places(self._shared.places, self._shared.project, str(top))
-                place = Place(top / self._shared.start_dir, scratch / "note.json", places, cache)
+                start_dir, note_path = top / self._shared.start_dir, scratch / "note.json"
+                place = Place(start_dir, note_path, places, cache, self._s3_options)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
                 job, contain = self._enter_image(job)

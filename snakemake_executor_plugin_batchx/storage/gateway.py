@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
 from snakemake_executor_plugin_batchx.storage.checksums import Content, choose_checksums
-from snakemake_executor_plugin_batchx.storage.options import S3Options
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
 from snakemake_executor_plugin_batchx.storage.refusals import (
     ACTIONS,
@@ -86,14 +86,14 @@ class S3Gateway:
         *,
         credentials: Any = None,
         ca_bundle: str | None = None,
-        options: S3Options | None = None,
+        options: S3Options = PLAIN_OPTIONS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self.bucket = bucket
         self.credentials = credentials
         self.ca_bundle = ca_bundle
-        self.options = options or S3Options()
+        self.options = options
         self.checksums = choose_checksums(client.meta.endpoint_url)
         self._pause = pause
         self._observed = threading.local()
@@ -247,8 +247,16 @@ def _take_answer(answer: dict[str, Any]) -> Answer:
     return Answer(told.get("HTTPHeaders", {}), body, answer)
 
 
-def open_bucket(region: str, bucket: str) -> S3Gateway:
+def make_s3_client(session: Any, region: str | None, options: S3Options) -> Any:
+    """Return a client of a boto3 session for the endpoint and the URLs that are asked for."""
+    config = CLIENT_CONFIG
+    if addressing := options.make_config():
+        config = config.merge(Config(s3=addressing))
+    return session.client("s3", region, endpoint_url=options.endpoint_url, config=config)
+
+
+def open_bucket(region: str | None, bucket: str, options: S3Options = PLAIN_OPTIONS) -> S3Gateway:
     """Return a gateway with the credentials that boto3 finds: inside a job, its role's."""
     session = boto3.Session(region_name=region)
-    client = session.client("s3", config=CLIENT_CONFIG)
-    return S3Gateway(client, bucket, credentials=session.get_credentials())
+    client = make_s3_client(session, region, options)
+    return S3Gateway(client, bucket, credentials=session.get_credentials(), options=options)

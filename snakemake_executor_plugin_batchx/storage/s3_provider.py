@@ -27,6 +27,8 @@ from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
+from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
+from snakemake_executor_plugin_batchx.storage.paying import agree_to_pay
 from snakemake_executor_plugin_batchx.storage.s3_exchange import (
     Exchange,
     Fetch,
@@ -70,9 +72,11 @@ class JobObjects:
         work_dir: Path,
         memory_bytes: int | None = None,
         kept: KeptFiles | None = None,
+        s3_options: S3Options = PLAIN_OPTIONS,
     ) -> None:
         self._files = files
         self._work_dir = work_dir
+        self.s3_options = s3_options
         self._kept = kept
         self._exchange = Exchange(Engine(memory_bytes))
         self._known: list[Known] = []
@@ -140,6 +144,8 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
             aws_secret_access_key=settings.secret_key,
             aws_session_token=settings.token,
         )
+        if self.objects.s3_options.is_requester_pays:
+            agree_to_pay(self._session)
         self.s3c = self._session.resource(
             "s3",
             endpoint_url=settings.endpoint_url,
@@ -151,6 +157,7 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
                 connect_timeout=CLIENT_CONFIG.connect_timeout,
                 read_timeout=CLIENT_CONFIG.read_timeout,
                 request_checksum_calculation=CLIENT_CONFIG.request_checksum_calculation,
+                s3=self.objects.s3_options.make_config() or None,
             ),
         )
         self._known: dict[tuple[str, str], Known] = {}
@@ -165,7 +172,8 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
         signs_itself = self.settings.signature_version is not None
         credentials = None if signs_itself else self._session.get_credentials()
         client, region = self.s3c.meta.client, self.settings.region
-        return ObjectGateway(client, name, region, credentials=credentials)
+        options = self.objects.s3_options
+        return ObjectGateway(client, name, region, credentials=credentials, options=options)
 
     def get_known(self, item: "StorageObject") -> Known | None:
         """Return what is known of an object, None of one that the head did not name."""
