@@ -191,21 +191,18 @@ async def _fetch_parts(
 ) -> ObjectFacts:
     """Fetch what is left of a large object, and place it. All parts are of one state of it."""
     wanted = arrival.wanted
-    is_checked = not wanted.is_range and isinstance(bucket.checksums, AwsChecksums)
-    if is_checked or not facts.etag:
-        head = await wire.request(
-            bucket, "HeadObject", wanted.key, _list_params(bucket, facts.etag or None)
-        )
-        facts = read_facts(wanted.key, head.headers)
-        if not wanted.is_range and facts.size != wanted.size and wanted.size is not None:
-            raise _tell_wrong_size(bucket, wanted.key, facts.size, wanted.size)
+    told: str | None = None
+    if not facts.etag or isinstance(bucket.checksums, AwsChecksums):
+        params = _list_params(bucket, facts.etag or None)
+        head = await wire.request(bucket, "HeadObject", wanted.key, params)
+        facts, told = read_facts(wanted.key, head.headers), read_crc64(head.headers)
 
     async def fetch(part: Part) -> None:
+        nonlocal facts
         where = Part(part.number, wanted.offset + part.offset, part.size)
-        params = {"IfMatch": facts.etag} if facts.etag else {}
-        answer = await wire.request(
-            bucket, "GetObject", wanted.key, {**params, "Range": where.http_range}
-        )
+        params = {"IfMatch": facts.etag, "Range": where.http_range}
+        answer = await wire.request(bucket, "GetObject", wanted.key, params)
+        facts = read_facts(wanted.key, answer.headers)
         if len(answer.body) != part.size:
             raise _tell_wrong_size(bucket, wanted.key, len(answer.body), part.size)
         await wire.disk.run_long(arrival.write, part, answer.body)
@@ -213,8 +210,11 @@ async def _fetch_parts(
             on_bytes(part.size)
 
     await wire.run_parts(arrival.parts, fetch)
-    if is_checked and read_crc64(head.headers) not in {None, arrival.combine_crc64()}:
-        raise _tell_damage(bucket, wanted.key)
+    if not wanted.is_range:
+        if wanted.size not in {None, facts.size}:
+            raise _tell_wrong_size(bucket, wanted.key, facts.size, wanted.size or 0)
+        if told not in {None, arrival.combine_crc64()}:
+            raise _tell_damage(bucket, wanted.key)
     await arrival.verify(wire.disk)
     await wire.disk.run_long(arrival.place, facts.mtime)
     return facts

@@ -159,5 +159,10 @@ async def call_in_daemon(call: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(finish, result, error)
 
-    threading.Thread(target=run, name="batchx-boto", daemon=True).start()
-    return await ended
+    thread = threading.Thread(target=run, name="batchx-boto", daemon=True)
+    thread.start()
+    try:
+        return await ended
+    finally:
+        if ended.done() and not ended.cancelled():
+            thread.join()  # it has but to end: whoever forks then has no other thread
