@@ -60,6 +60,7 @@ def test_a_checksum_is_kept_and_told(bucket: BadBucket, client: Any, algorithm: 
     assert put(client, bucket, **{name: value})[name] == value
     for answer in (
         get(client, bucket, ChecksumMode="ENABLED"),
+        get(client, bucket, ChecksumMode="ENABLED", Range="bytes=0-99999999"),
         client.head_object(Bucket=bucket.name, Key="a b/ö", ChecksumMode="ENABLED"),
     ):
         assert answer[name] == value
