@@ -3,22 +3,26 @@
 from collections.abc import Callable
 
 import boto3
-from snakemake_executor_plugin_batchx.storage.engine import Download, Upload, open_engine
 
+from snakemake_executor_plugin_batchx.storage.downloads import Download
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
+from snakemake_executor_plugin_batchx.storage.uploads import Upload
 from staging_bench.worker import Order, run_worker
 
 
 def prepare(order: Order) -> Callable[[], None]:
     """Return what moves all files."""
-    client = boto3.client("s3", endpoint_url=order.url, config=CLIENT_CONFIG)
-    return lambda: move(order, S3Gateway(client, order.bucket))
+    session = boto3.Session()
+    client = session.client("s3", endpoint_url=order.url, config=CLIENT_CONFIG)
+    bucket = S3Gateway(client, order.bucket, credentials=session.get_credentials())
+    return lambda: move(order, bucket)
 
 
 def move(order: Order, bucket: S3Gateway) -> None:
     """Open the engine and move all files."""
     pairs = [(f"{order.key_prefix}/{name}", order.folder / name) for name in order.names]
-    with open_engine() as engine:
+    with Engine() as engine:
         if order.is_down:
             engine.download_all(bucket, (Download(key, path) for key, path in pairs))
         else:

@@ -22,6 +22,8 @@ MISMATCHED = refuse(
     412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
 )
 
+ENDED = refuse(404, "NoSuchUpload", "The specified multipart upload does not exist.")
+
 
 class CarefulServer:
     """A connection to an S3 server.
@@ -42,6 +44,9 @@ class CarefulServer:
     def perform(self, call: Call, trailer: dict[str, str]) -> Answer:
         """Do as S3 does; return its answer."""
         operation = call.request.operation
+        upload_id = call.query.get("uploadId")
+        if upload_id is not None and not self._keeper.has_upload(upload_id):
+            return ENDED
         if operation in CHECKED and (refusal := find_mismatch(call, trailer)):
             return refusal
         care = _CARES.get(operation)
@@ -126,16 +131,21 @@ class CarefulServer:
 
     def _finish_upload(self, call: Call, _: dict[str, str]) -> Answer:
         """Return the answer to CompleteMultipartUpload."""
-        if not self._has_checksums:
-            return self._forward(call)
-        found = self._keeper.finish(call)
-        if isinstance(found, Answer):
-            return found
-        answer = self._forward(call)
-        if found is not None and answer.status < 300:
+        kept = self._keeper.combine(call) if self._has_checksums else None
+        if isinstance(kept, Answer):
+            return kept
+        answer = self._end_upload(call, _)
+        if kept is not None and answer.status < 300:
             _, _, rest = answer.body.decode().partition("<ETag>")
             etag = rest.partition("</ETag>")[0].replace("&quot;", '"')
-            self._keeper.note_object(call.path, etag, found)
+            self._keeper.note_object(call.path, etag, kept)
+        return answer
+
+    def _end_upload(self, call: Call, _: dict[str, str]) -> Answer:
+        """Return the answer to what ends an upload, to AbortMultipartUpload too."""
+        answer = self._forward(call)
+        if answer.status < 300:
+            self._keeper.end(call.query["uploadId"])
         return answer
 
 
@@ -151,5 +161,6 @@ _CARES: dict[str, Callable[[CarefulServer, Call, dict[str, str]], Answer]] = {
     "PutObject": CarefulServer._write_object,
     "CreateMultipartUpload": CarefulServer._begin_upload,
     "UploadPart": CarefulServer._write_part,
+    "AbortMultipartUpload": CarefulServer._end_upload,
     "CompleteMultipartUpload": CarefulServer._finish_upload,
 }

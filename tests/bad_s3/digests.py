@@ -126,15 +126,20 @@ class Keeper:
             upload.parts[int(call.query["partNumber"])] = kept
             return kept
 
-    def finish(self, call: Call) -> Kept | Answer | None:
-        """Return the checksum of an upload's parts together.
-
-        A refusal where the request tells another, None for an upload that nobody began.
-        """
+    def has_upload(self, upload_id: str) -> bool:
+        """Tell whether an upload was begun and not ended."""
         with self._lock:
-            upload = self._uploads.get(call.query["uploadId"])
-        if upload is None:
-            return None
+            return upload_id in self._uploads
+
+    def end(self, upload_id: str) -> None:
+        """Forget an upload."""
+        with self._lock:
+            self._uploads.pop(upload_id, None)
+
+    def combine(self, call: Call) -> Kept | Answer:
+        """Return the checksum of an upload's parts together; a refusal if another is told."""
+        with self._lock:
+            upload = self._uploads[call.query["uploadId"]]
         parts = []
         by_default = upload.kind == FULL
         for text in re.findall("<Part>(.*?)</Part>", call.content.decode(), re.DOTALL):

@@ -63,9 +63,9 @@ class BadBucket:
         return [item["Key"] for item in found]
 
     def list_uploads(self) -> list[str]:
-        """Return the keys of uploads in parts that were begun and neither ended nor aborted."""
+        """Return the ids of uploads in parts that were begun and neither ended nor aborted."""
         found = self.direct.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
-        return [item["Key"] for item in found]
+        return [item["UploadId"] for item in found]
 
 
 @contextmanager

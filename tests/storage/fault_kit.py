@@ -11,10 +11,10 @@ from bad_s3.rules import Fault, Rule
 from bad_s3.world import BadBucket, make_client, open_bad_bucket
 from botocore.config import Config
 from botocore.credentials import Credentials
-from snakemake_executor_plugin_batchx.storage.checksums import AwsChecksums
-from snakemake_executor_plugin_batchx.storage.engine import Engine
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.storage.checksums import AwsChecksums
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
 
 IMPATIENT = CLIENT_CONFIG.merge(

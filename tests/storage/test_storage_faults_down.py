@@ -20,10 +20,10 @@ from fault_kit import (
     make_content,
     open_world,
 )
-from snakemake_executor_plugin_batchx.storage.downloads import Download
-from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
+from snakemake_executor_plugin_batchx.storage.downloads import Download
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 BROKEN = [
     *(Fault.TRUNCATE, Fault.STALL, Fault.STALL_HALFWAY),
@@ -33,6 +33,8 @@ BROKEN = [
 """What another try mends."""
 
 OLD = b"what was there before"
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 BOTH = pytest.mark.parametrize("size", list(SIZES))
 ALL_CLIENTS = pytest.mark.parametrize("client", CLIENTS, ids=str)

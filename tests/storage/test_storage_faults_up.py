@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from bad_s3.rules import Fault, Rule, chance, first, nth
-from bad_s3.world import serve_moto
+from bad_s3.world import make_client, serve_moto
 from fault_kit import (
     CLIENTS,
     KEY,
@@ -18,11 +18,11 @@ from fault_kit import (
     make_content,
     open_world,
 )
-from snakemake_executor_plugin_batchx.storage.refusals import StorageError
-from snakemake_executor_plugin_batchx.storage.uploads import Upload
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
+from snakemake_executor_plugin_batchx.storage.uploads import Upload
 
 BROKEN = [
     *(Fault.STALL, Fault.STALL_HALFWAY, Fault.RESET, Fault.RESET_HALFWAY, Fault.RESET_AFTER),
@@ -31,6 +31,8 @@ BROKEN = [
 """What another try mends."""
 
 OLD = b"what was there before"
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 BOTH = pytest.mark.parametrize("size", list(SIZES))
 ALL_CLIENTS = pytest.mark.parametrize("client", CLIENTS, ids=str)
@@ -140,15 +142,15 @@ def test_an_upload_that_somebody_ended_is_no_success(tmp_path: Path, world: Faul
     old = make_content("large", seed=2)
     world.bucket.write(KEY, old)
 
-    def abort() -> None:
-        place = {"Bucket": world.bucket.name, "Key": KEY}
-        for upload in world.bucket.direct.list_multipart_uploads(Bucket=world.bucket.name)[
-            "Uploads"
-        ]:
-            world.bucket.direct.abort_multipart_upload(**place, UploadId=upload["UploadId"])
+    other = make_client(world.bucket.server.url)
 
-    world.set_rules(Rule(None, operation="CompleteMultipartUpload", action=abort))
+    def abort() -> None:
+        for upload_id in world.bucket.list_uploads():
+            other.abort_multipart_upload(Bucket=world.bucket.name, Key=KEY, UploadId=upload_id)
+
+    world.set_rules(Rule(None, nth(1), operation="CompleteMultipartUpload", action=abort))
     error = find_failure(lambda: send(world, source))
+    assert world.count("AbortMultipartUpload") >= 1
     assert world.bucket.read(KEY) == (content if error is None else old)
 
 
