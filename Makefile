@@ -7,7 +7,7 @@ PYTEST_FLAGS ?= -n 2
 ROUNDS ?= 3
 TRIALS ?= 50
 
-.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head bench-calls
+.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head bench-calls bench-staging
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-images time what any image costs, and what a job in it adds (needs Docker, root)"
 	@echo "make bench-calls  how often AWS Batch is called, beside others' rules"
 	@echo "make bench-head   what thousands of jobs cost the head, against doing nothing with them"
+	@echo "make bench-staging time files to and from S3, against s5cmd, AWS CLI and the s3 storage plugin"
 	@echo "make format       rewrite the code as the linter wants it"
 	@echo "make clean        remove what the above made"
 
@@ -58,9 +59,17 @@ bench-calls: $(VENV)/.installed-test
 bench-head: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/head.py --rounds $(ROUNDS)
 
+# In an environment of its own: it wants one version of botocore, and the s3 plugin another.
+$(VENV)-awscli/bin/aws:
+	$(PYTHON) -m venv $(VENV)-awscli
+	$(VENV)-awscli/bin/python -m pip install --quiet --disable-pip-version-check awscli
+
+bench-staging: $(VENV)/.installed-bench $(VENV)-awscli/bin/aws
+	$(BIN)/python benchmarks/staging.py --rounds $(ROUNDS)
+
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-awscli $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,7 +22,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from head_bench.heads import Case, Figures, World, measure, serve_batch
+from child_process import Figures
+from head_bench.heads import Case, World, measure, serve_batch
 from head_bench.objects import serve_objects
 
 JOBS = (1000, 5000)

@@ -18,7 +18,6 @@ import http.server
 import io
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -33,6 +32,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+from rclone_server import find_port, find_rclone, serve_folder
 
 from snakemake_executor_plugin_batchx.spec import (
     SPEC_VERSION,
@@ -132,20 +132,15 @@ class ProxyHandler(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serve_s3(folder: Path) -> Iterator[tuple[str, int]]:
     """Run an S3 server; yield its name and port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    rclone = shutil.which("rclone") or shutil.which("rclone", path=Path(sys.executable).parent)
-    if rclone:
-        name = "rclone"
-        serve = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--vfs-cache-mode", "off"]
-        command = [*serve, "--auth-key", f"{KEY_ID},{SECRET}", str(folder)]
-    else:
-        name = "moto"
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    if find_rclone():
+        with serve_folder(folder, ("--auth-key", f"{KEY_ID},{SECRET}")) as port:
+            yield "rclone", port
+        return
+    port = find_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield name, port
+        yield "moto", port
     finally:
         server.terminate()
         server.wait()

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from child_process import Figures, time_command
 
 from head_bench.objects import BUCKET, Objects
 from snakemake_executor_plugin_batchx.local.launch import (
@@ -60,15 +61,6 @@ class Case:
     def __str__(self) -> str:
         mode = "S3" if self.is_s3 else "mirror"
         return f"{self.executor}, {self.jobs} jobs, {mode}"
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a head took: CPU of its process and its children, wall time, memory at its highest."""
-
-    cpu_seconds: float
-    wall_seconds: float
-    peak_rss_mib: float
 
 
 @contextlib.contextmanager
@@ -124,7 +116,7 @@ def measure(case: Case, world: World) -> Figures:
         if case.executor == "nothing":
             variables["BENCH_MAKER"] = stack.enter_context(serve_maker(folder, world.s3_url))
         command = make_command(case, world.aws, prefix)
-        figures = time_command(command, folder, variables)
+        figures = time_command(command, folder, variables, folder / "head.log")
         check_outputs(case, world, folder)
         return figures
 
@@ -147,22 +139,6 @@ def make_command(case: Case, aws: EmbeddedAws, prefix: str) -> list[str]:
         ],
     }
     return [*command, *own.get(case.executor, [])]
-
-
-def time_command(command: list[str], folder: Path, variables: Mapping[str, str]) -> Figures:
-    """Run a command to its end and return what it and its children took."""
-    log = folder / "head.log"
-    with log.open("wb") as file:
-        started = time.perf_counter()
-        head = subprocess.Popen(
-            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-        )
-        _, status, usage = os.wait4(head.pid, 0)
-        wall_seconds = time.perf_counter() - started
-    head.returncode = os.waitstatus_to_exitcode(status)
-    if head.returncode:
-        raise RuntimeError(f"{' '.join(command)}:\n{log.read_text()[-5000:]}")
-    return Figures(usage.ru_utime + usage.ru_stime, wall_seconds, usage.ru_maxrss / 1024)
 
 
 def check_outputs(case: Case, world: World, folder: Path) -> None:

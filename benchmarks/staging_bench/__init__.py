@@ -1,0 +1,1 @@
+"""Parts of benchmarks/staging.py: file sets, the peers' command lines, one transfer timed."""
