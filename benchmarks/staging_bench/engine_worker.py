@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import boto3
 
-from snakemake_executor_plugin_batchx.storage.downloads import Download
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 from staging_bench.worker import Order, run_worker
 
 

@@ -27,7 +27,7 @@ class Budget:
     """Hands out connections with memory, first come, first served. For one event loop."""
 
     def __init__(self, connections: int = CONNECTIONS, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._memory_bytes = memory_bytes
+        self.memory_bytes = memory_bytes
         self._free_connections = connections
         self._free_bytes = memory_bytes
         self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
@@ -43,7 +43,7 @@ class Budget:
 
     async def acquire(self, size: int) -> None:
         """Wait for one connection and `size` bytes, to be given back by `release`."""
-        size = min(size, self._memory_bytes)
+        size = min(size, self.memory_bytes)
         if not self._queue and self._take_now(size):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -58,7 +58,7 @@ class Budget:
     def release(self, size: int) -> None:
         """Give back what was acquired with the same size."""
         self._free_connections += 1
-        self._free_bytes += min(size, self._memory_bytes)
+        self._free_bytes += min(size, self.memory_bytes)
         while self._queue:
             turn, wanted = self._queue[0]
             if not turn.done() and not self._take_now(wanted):

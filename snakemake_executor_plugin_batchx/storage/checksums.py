@@ -32,13 +32,13 @@ class Span:
     size: int
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Yield the bytes. Raises EOFError where the file has become shorter."""
+        """Yield the bytes. Raises OSError where the file has become shorter."""
         done = 0
         while done < self.size:
             wanted = min(READ_BYTES, self.size - done)
             chunk = os.pread(self.descriptor, wanted, self.offset + done)
             if not chunk:
-                raise EOFError("the file has become shorter")
+                raise OSError("the file has become shorter")
             done += len(chunk)
             yield chunk
 

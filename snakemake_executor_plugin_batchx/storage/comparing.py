@@ -13,8 +13,8 @@ from snakemake_executor_plugin_batchx.storage.checksums import (
     read_crc64,
 )
 from snakemake_executor_plugin_batchx.storage.disk import Disk
-from snakemake_executor_plugin_batchx.storage.downloads import hash_file
 from snakemake_executor_plugin_batchx.storage.route import Bucket
+from snakemake_executor_plugin_batchx.storage.verifying import hash_file
 from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 PLAIN_ENCRYPTION = {None, "AES256"}

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snakemake_executor_plugin_batchx.storage.downloads import OnBytes
 from snakemake_executor_plugin_batchx.storage.parts import (
     COPY_PART_BYTES,
     COPY_WHOLE_BYTES,
@@ -15,6 +14,7 @@ from snakemake_executor_plugin_batchx.storage.parts import (
 )
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.uploads import complete_upload, open_upload
+from snakemake_executor_plugin_batchx.storage.wanted import OnBytes
 from snakemake_executor_plugin_batchx.storage.wire import Wire, call_in_daemon
 
 KEPT_WITH_COPIES = (
@@ -74,7 +74,7 @@ async def _copy_parts(
         parts = list(iter_parts(wanted.size, choose_part_bytes(wanted.size, COPY_PART_BYTES)))
         await wire.run_parts(parts, send, memory_bytes=0)
         listed = [(part.number, etags[part.number]) for part in parts]
-        await complete_upload(wire, bucket, wanted.key, upload_id, listed, wanted.size, {})
+        await complete_upload(wire, bucket, wanted.key, upload_id, listed, {})
 
 
 def _read_kept(bucket: Bucket, wanted: Copy) -> dict[str, Any]:

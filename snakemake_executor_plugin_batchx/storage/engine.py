@@ -25,10 +25,11 @@ from snakemake_executor_plugin_batchx.storage.budget import (
 from snakemake_executor_plugin_batchx.storage.comparing import has_content
 from snakemake_executor_plugin_batchx.storage.copies import Copy, copy
 from snakemake_executor_plugin_batchx.storage.crew import Crew
-from snakemake_executor_plugin_batchx.storage.downloads import Download, OnBytes, download
+from snakemake_executor_plugin_batchx.storage.downloads import download
 from snakemake_executor_plugin_batchx.storage.native import join_native_threads
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.uploads import Upload, upload
+from snakemake_executor_plugin_batchx.storage.wanted import Download, OnBytes
 from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 T = TypeVar("T")
@@ -69,8 +70,8 @@ class Engine:
         asyncio.run_coroutine_threadsafe(self._end_tasks(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
-        loop.close()
         self.wire.close()
+        loop.close()  # last: what awscrt still has to say finds it
         if threading.current_thread() is threading.main_thread():
             join_native_threads()
 

@@ -10,13 +10,18 @@ from typing import Any
 import boto3
 import botocore.exceptions
 import s3transfer.exceptions
+from awscrt.exceptions import AwsCrtError
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore import xform_name
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
-from snakemake_executor_plugin_batchx.storage.checksums import Content, choose_checksums
+from snakemake_executor_plugin_batchx.storage.checksums import (
+    AwsChecksums,
+    Content,
+    choose_checksums,
+)
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
 from snakemake_executor_plugin_batchx.storage.refusals import (
@@ -37,10 +42,10 @@ CLIENT_CONFIG = Config(
     tcp_keepalive=True,
     # Checksums are told by what sends; Snakemake's s3 plugin turns both off, by the environment.
     request_checksum_calculation="when_required",
-    response_checksum_validation="when_supported",
+    response_checksum_validation="when_required",
 )
 
-BODY_TRIES = 5
+BODY_TRIES = 3
 """How often an object is asked for whose bytes stop on the way; botocore tries again only what
 fails before they begin."""
 
@@ -63,6 +68,7 @@ TRANSFER_CONFIG = TransferConfig(
 
 NETWORK_ERRORS = (
     botocore.exceptions.BotoCoreError,
+    AwsCrtError,  # botocore signs with it
     Boto3Error,
     s3transfer.exceptions.S3DownloadFailedError,
     s3transfer.exceptions.S3ValidationError,
@@ -135,7 +141,8 @@ class S3Gateway:
 
     def read_bytes(self, key: str) -> bytes:
         """Return a whole object; S3's checksum is verified by botocore."""
-        return self.perform("GetObject", key, {}).body
+        is_aws = isinstance(self.checksums, AwsChecksums)
+        return self.perform("GetObject", key, {"ChecksumMode": "ENABLED"} if is_aws else {}).body
 
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write an object whole; S3 verifies a checksum of it."""

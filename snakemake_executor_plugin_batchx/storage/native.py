@@ -6,9 +6,11 @@ Of each operation the service model that boto3 brings tells how it is written
 """
 
 import asyncio
+import functools
 import os
 import urllib.parse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import botocore.httpsession
@@ -24,6 +26,9 @@ from snakemake_executor_plugin_batchx.storage.spans import get_size, open_conten
 
 BYTES_PER_SECOND = 625_000_000
 """What awscrt makes its connections for: 5 Gbit/s are some fifty."""
+
+FILE_BYTES_PER_SECOND = 125_000_000
+"""The same for whole files: ten connections, each with a part of 8 MiB in memory."""
 
 ANSWER_SECONDS = 90.0
 """How long one answer is waited for before boto3, which sees each packet, asks instead."""
@@ -48,16 +53,18 @@ class NativeClient:
         self.place = place
         self._inbox = inbox
         self._spellings: dict[str, Spelling] = {}
-        self._client = create_s3_crt_client(
+        self._open_client = functools.partial(
+            create_s3_crt_client,
             place.region,
             crt_credentials_provider=BotocoreCRTCredentialsWrapper(
                 credentials
             ).to_crt_credentials_provider(),
             num_threads=1,
-            target_throughput=BYTES_PER_SECOND,
             use_ssl=place.is_tls,
             verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
         )
+        self._client = self._open_client(target_throughput=BYTES_PER_SECOND)
+        self._file_client: Any = None
 
     def request(self, key: str, **callbacks: Any) -> Any:
         """Begin a GetObject; return awscrt's request."""
@@ -95,7 +102,57 @@ class NativeClient:
         finally:
             if not ended.done() or ended.cancelled():
                 request.cancel()
+            del request  # an error's traceback would keep the client from ending
         return answer.get_answer()
+
+    async def fetch_file(
+        self,
+        operation: Any,
+        key: str,
+        params: Mapping[str, Any],
+        path: Path,
+        on_bytes: Callable[[int], None],
+    ) -> Mapping[str, str] | None:
+        """Have awscrt read a whole object into a file, in parts; return the answer's headers.
+
+        All parts are of one state of the object. None where it does not come, or stops.
+        """
+        if self._file_client is None:
+            self._file_client = self._open_client(target_throughput=FILE_BYTES_PER_SECOND)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
+        done = 0
+
+        def note_progress(progress: int, **_: Any) -> None:
+            self._inbox.post(add_progress, progress)
+
+        def add_progress(count: int) -> None:
+            nonlocal done
+            done += count
+            on_bytes(count)
+
+        request = self._file_client.make_request(
+            type=s3.S3RequestType.GET_OBJECT,
+            request=self._write_request(operation, key, params, b""),
+            recv_filepath=os.fspath(path),
+            on_headers=answer.add_headers,
+            on_done=answer.end,
+            on_progress=note_progress,
+        )
+        try:
+            seen = -1
+            while not ended.done() and seen < done:
+                seen = done
+                await asyncio.wait([ended], timeout=ANSWER_SECONDS)
+        finally:
+            if not ended.done():
+                request.cancel()
+            del request  # an error's traceback would keep the client from ending
+        got = answer.get_answer() if ended.done() else None
+        if got is None or got.status >= 300:
+            on_bytes(-done)
+            return None
+        return got.headers
 
     def _write_request(
         self, operation: Any, key: str, params: Mapping[str, Any], content: Content
@@ -120,11 +177,13 @@ class NativeClient:
         headers.append(("content-length", str(get_size(content))))
         return http.HttpRequest(method, path, http.HttpHeaders(headers), open_content(content))
 
-    def close(self) -> bool:
-        """End it, as far as that goes within CLOSE_SECONDS; return whether it has ended."""
-        ended = self._client.shutdown_event
-        del self._client
-        return bool(ended.wait(CLOSE_SECONDS))
+    def close(self) -> None:
+        """End it, as far as that goes within CLOSE_SECONDS."""
+        clients = [client for client in (self._client, self._file_client) if client is not None]
+        ended = [client.shutdown_event for client in clients]
+        del self._client, self._file_client, clients
+        for each in ended:
+            each.wait(CLOSE_SECONDS)
 
 
 class _AnswerInParts:

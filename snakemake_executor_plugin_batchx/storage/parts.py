@@ -6,6 +6,9 @@ from dataclasses import dataclass
 READ_PART_BYTES = 4 * 1024 * 1024
 """As much of an object comes with one request: some 50 MB/s on each connection to S3."""
 
+FIRST_READ_BYTES = 1024 * 1024
+"""What is asked for of an object whose size is not known."""
+
 SEND_PART_BYTES = 8 * 1024 * 1024
 """At least 5 MiB but for the last (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)."""
 

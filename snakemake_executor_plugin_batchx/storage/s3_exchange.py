@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
-from snakemake_executor_plugin_batchx.storage.downloads import Download, download
+from snakemake_executor_plugin_batchx.storage.downloads import download
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles, Wanted
 from snakemake_executor_plugin_batchx.storage.refusals import MISSING_CODES, StorageError
 from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectGateway, set_mtime
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 from snakemake_executor_plugin_batchx.storage.wire import call_in_daemon
 
 TIMESTAMP = ".snakemake_timestamp"

@@ -24,12 +24,19 @@ class SpanStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as that goes; return how many bytes it got."""
+        """Fill a buffer as far as that goes; return how many bytes it got.
+
+        Where the file has become shorter, zeros stand for the rest: S3 is not left waiting for it,
+        and refuses the whole, for it was told another checksum.
+        """
         view = memoryview(buffer)[: self._span.size - self._position]
         if not view:
             return 0
         span = self._span
         count = os.preadv(span.descriptor, [view], span.offset + self._position)
+        if not count:
+            count = len(view)
+            view[:] = bytes(count)
         self._position += count
         return count
 

@@ -10,11 +10,6 @@ from typing import Any, Protocol, TypeVar
 
 from snakemake_executor_plugin_batchx.spec import Blob
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
-from snakemake_executor_plugin_batchx.storage.downloads import (
-    Download,
-    check_content,
-    hash_file,
-)
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
@@ -26,6 +21,8 @@ from snakemake_executor_plugin_batchx.storage.uploads import (
     tell_change,
     upload,
 )
+from snakemake_executor_plugin_batchx.storage.verifying import check_sha256, hash_file
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 T = TypeVar("T")
@@ -198,10 +195,9 @@ async def send_blob(
 def place_content(blob: Blob, data: bytes, target: str, *, mode: int, time_ns: int) -> int:
     """Write a blob's content to `target`, whole or not at all, with its mode and time.
 
-    Returns the modification time that the disk keeps. Raises BatchxError where `data` is not the
+    Returns the modification time that the disk keeps. Raises DamageError where `data` is not the
     blob's content.
     """
     sha256 = hashlib.sha256(data).hexdigest()
-    wanted = Download(blob.key, Path(target), blob.size, sha256=blob.sha256)
-    check_content(wanted, len(data), sha256)
+    check_sha256(Path(target), blob.key, sha256, blob.sha256)
     return write_whole(target, data, mode=mode, time_ns=time_ns)

@@ -5,14 +5,15 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, read_error
-from snakemake_executor_plugin_batchx.storage.budget import Budget
+from snakemake_executor_plugin_batchx.storage.budget import MEMORY_BYTES, Budget
 from snakemake_executor_plugin_batchx.storage.checksums import Content
 from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.inbox import Inbox
-from snakemake_executor_plugin_batchx.storage.native import has_credentials
+from snakemake_executor_plugin_batchx.storage.native import NativeClient, has_credentials
 from snakemake_executor_plugin_batchx.storage.parts import Part
 from snakemake_executor_plugin_batchx.storage.route import Bucket, Route
 from snakemake_executor_plugin_batchx.storage.spans import get_size
@@ -27,6 +28,9 @@ FINAL_STATUS = frozenset({404, 412, 416})
 
 BOTO_REQUESTS = 16
 LARGE_FILES_AT_ONCE = 8
+
+FILE_MEMORY_BYTES = 24 * 1024 * 1024
+"""What a file takes of the budget that awscrt reads as a whole."""
 
 COPIES = 2
 """Of each content that moves: one is the client's own."""
@@ -85,9 +89,7 @@ class Wire:
         """Do an operation on an object. Raises StorageError."""
         if operation not in NATIVE_OPERATIONS or get_size(content) > NATIVE_BYTES:
             return await self._ask_boto(bucket, operation, key, params, content)
-        route = self._routes.get(bucket)
-        if route is None:
-            route = self._routes[bucket] = Route(bucket, self.inbox)
+        route = self._provide_route(bucket)
         if not route.is_known:
             async with route.opening:
                 if not route.is_known:
@@ -97,22 +99,60 @@ class Wire:
         answered = await self._ask_native(route, operation, key, params, content)
         return answered or await self._ask_boto(bucket, operation, key, params, content)
 
+    async def fetch_file(
+        self,
+        bucket: Bucket,
+        key: str,
+        params: Mapping[str, Any],
+        path: Path,
+        size: int,
+        on_bytes: Callable[[int], None],
+    ) -> Mapping[str, str] | None:
+        """Have awscrt read a whole object into a file; return the answer's headers.
+
+        None where it does not come that way, or where memory is scarce: awscrt takes for all files
+        together what it takes for one.
+        """
+        if self._budget.memory_bytes < MEMORY_BYTES:
+            return None
+        async with self._budget.take(min(COPIES * size, FILE_MEMORY_BYTES)):
+            route = self._provide_route(bucket)
+            native = await self._find_native(route)
+            if native is None:
+                return None
+            told = {**bucket.options.list_params("GetObject"), **params}
+            model = route.get_model("GetObject")
+            headers = await native.fetch_file(model, key, told, path, on_bytes)
+            route.note_answer(is_good=headers is not None)
+            return headers
+
     def close(self) -> None:
         """End connections and threads."""
         for route in self._routes.values():
             route.close()
         self.disk.close()
 
+    def _provide_route(self, bucket: Bucket) -> Route:
+        route = self._routes.get(bucket)
+        if route is None:
+            route = self._routes[bucket] = Route(bucket, self.inbox)
+        return route
+
+    async def _find_native(self, route: Route) -> NativeClient | None:
+        """Return awscrt's client, if it is to be asked and credentials are there."""
+        native = route.find_native()
+        if native is not None and route.needs_credentials():
+            is_sound = await self.disk.run_long(has_credentials, route.bucket.credentials)
+            return native if is_sound else None
+        return native
+
     async def _ask_native(
         self, route: Route, operation: str, key: str, params: Mapping[str, Any], content: Content
     ) -> Answer | None:
-        native = route.find_native()
+        native = await self._find_native(route)
         if native is None:
             return None
         bucket = route.bucket
-        is_due = route.needs_credentials()
-        if is_due and not await self.disk.run_long(has_credentials, bucket.credentials):
-            return None
         told = {**bucket.options.list_params(operation), **params}
         answer = await native.perform(route.get_model(operation), key, told, content)
         is_good = answer is not None and (answer.status < 300 or answer.status in FINAL_STATUS)

@@ -24,13 +24,17 @@ from snakemake_executor_plugin_batchx.storage.checksums import (
     PlainChecksums,
 )
 from snakemake_executor_plugin_batchx.storage.copies import Copy
-from snakemake_executor_plugin_batchx.storage.downloads import FIRST_READ_BYTES, Download
 from snakemake_executor_plugin_batchx.storage.engine import Engine, TransferStoppedError
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
 from snakemake_executor_plugin_batchx.storage.options import S3Options
-from snakemake_executor_plugin_batchx.storage.parts import READ_PART_BYTES, SEND_PART_BYTES
+from snakemake_executor_plugin_batchx.storage.parts import (
+    FIRST_READ_BYTES,
+    READ_PART_BYTES,
+    SEND_PART_BYTES,
+)
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 
 BUCKET = "data-of-mine"
 MANY = 200
@@ -295,7 +299,8 @@ def fetch(name):
         engine.download_all(gateway, wanted)
 
 fetch("before")
-threads = [Path("/proc/self/task", name, "comm").read_text() for name in os.listdir("/proc/self/task")]
+tasks = Path("/proc/self/task")
+threads = [(tasks / name / "comm").read_text() for name in os.listdir(tasks)]
 pid = os.fork()
 fetch("child" if pid == 0 else "parent")
 if pid == 0:

@@ -21,9 +21,9 @@ from fault_kit import (
     open_world,
 )
 
-from snakemake_executor_plugin_batchx.storage.downloads import Download
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 
 BROKEN = [
     *(Fault.TRUNCATE, Fault.STALL, Fault.STALL_HALFWAY),
