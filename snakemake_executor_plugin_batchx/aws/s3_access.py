@@ -35,11 +35,14 @@ def open_s3(
     profile: str | None = None,
     endpoint_url: str | None = None,
     addressing: str = "auto",
+    **options: object,
 ) -> Iterator[S3Access]:
     """Open S3 with the credentials that boto3 finds, or the profile's.
 
     Raises BatchxError without credentials, or where the profile is unknown.
     """
+    if any(value for value in options.values()):
+        raise BatchxError(f"Of these options there is none yet: {', '.join(options)}.")
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
     except botocore.exceptions.ProfileNotFound as error:

@@ -20,7 +20,6 @@ from snakemake_executor_plugin_batchx.storage.sync.places import (
 from snakemake_executor_plugin_batchx.storage.sync.plan import Action, Kind
 from snakemake_executor_plugin_batchx.storage.sync.run import Order, run_sync
 from snakemake_executor_plugin_batchx.storage.sync.words import (
-    count_files,
     format_size,
     show_name,
 )
@@ -91,9 +90,14 @@ def run(
     try:
         source, target = parse_place(args.source), parse_place(args.target)
         check_places(source, target)
+        order = Order(source, target, Filters(args.patterns), is_by_checksum=args.checksum)
+        return run_order(order, args, open_s3)
     except PlaceError as error:
         parser.error(str(error))
-    order = Order(source, target, Filters(args.patterns), is_by_checksum=args.checksum)
+
+
+def run_order(order: Order, args: argparse.Namespace, open_s3: OpenS3) -> int:
+    """Sync as ordered; tell how far it is and, in the end, what has been done."""
     progress = Progress(
         order.direction,
         sys.stderr,

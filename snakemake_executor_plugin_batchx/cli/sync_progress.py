@@ -62,10 +62,10 @@ class Progress:
             self.planned_bytes += item.size
             self._show()
 
-    def skip_item(self) -> None:
-        """Count an item that stays."""
+    def skip_item(self, item: Item) -> None:
+        """Count an item that stays; likewise."""
         with self._lock:
-            self.unchanged += 1
+            self.unchanged += not item.is_folder
             self._show()
 
     def end_plan(self) -> None:

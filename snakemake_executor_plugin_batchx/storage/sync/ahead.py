@@ -109,7 +109,7 @@ class LookAhead:
 
     def _settle(self, action: Action) -> bool:
         if action.kind is Kind.SKIP:
-            self._watcher.skip_item()
+            self._watcher.skip_item(action.item)
             return not self._is_stopped
         self._watcher.plan_move(action.item)
         is_going_on = self._wait(lambda: len(self._ready) < self._limit)

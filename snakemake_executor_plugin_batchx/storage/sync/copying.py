@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from snakemake_executor_plugin_batchx.storage.engine import Copy, Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
-from snakemake_executor_plugin_batchx.storage.sync.places import End, S3Place
+from snakemake_executor_plugin_batchx.storage.sync.places import End, PlaceError, S3Place
 from snakemake_executor_plugin_batchx.storage.sync.plan import Action, Direction, Rules
 from snakemake_executor_plugin_batchx.storage.sync.route import Watcher
 from snakemake_executor_plugin_batchx.storage.sync.s3_listing import (
@@ -61,7 +61,11 @@ class Copier:
 def open_copier(
     source: S3Place, place: S3Place, buckets: tuple[S3Gateway, S3Gateway], engine: Engine
 ) -> Copier:
-    """Return the way from one place in S3 to another. Raises BatchxError where nothing is."""
+    """Return the way from one place in S3 to another.
+
+    Raises BatchxError where nothing is, PlaceError where one lies within the other: copies would
+    be copied in turn.
+    """
     end, listing = open_source(buckets[0], source)
     if end.is_single:
         name = get_file_name(source)
@@ -77,4 +81,13 @@ def open_copier(
         def list_target() -> Iterable[Item]:
             return there
 
+    if source.bucket == place.bucket and is_nested(end, target):
+        raise PlaceError(f"{source} and {place} lie within one another: name another DST.")
     return Copier(end, target, *buckets, engine, lambda: listing, list_target)
+
+
+def is_nested(source: End, target: End) -> bool:
+    """Tell whether what is at one end of a bucket is at the other, too."""
+    if source.is_single:
+        return source.base == target.base
+    return source.base.startswith(target.base) or target.base.startswith(source.base)

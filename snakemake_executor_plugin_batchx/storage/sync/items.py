@@ -5,8 +5,9 @@ S3 lists by the bytes of whole keys
 code points, which is the order of their UTF-8 bytes; a folder's name ends with its slash.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ def check_order(items: Iterable[Item]) -> Iterator[Item]:
             raise UnorderedError
         last = item.name
         yield item
+
+
+def is_ordered(items: Sequence[Item]) -> bool:
+    """Tell whether items are in order."""
+    return all(before.name < after.name for before, after in pairwise(items))
 
 
 def pair_items(

@@ -58,15 +58,9 @@ def parse_place(text: str) -> Place:
 
 
 def check_places(source: Place, destination: Place) -> None:
-    """Raise PlaceError where neither place is in S3, or one is below the other."""
+    """Raise PlaceError where neither place is in S3."""
     if isinstance(source, str) and isinstance(destination, str):
         raise PlaceError("Neither SRC nor DST is in S3: one of them must be s3://bucket/prefix.")
-    if not (isinstance(source, S3Place) and isinstance(destination, S3Place)):
-        return
-    keys = source.as_folder().key, destination.as_folder().key
-    is_nested = keys[0].startswith(keys[1]) or keys[1].startswith(keys[0])
-    if source.bucket == destination.bucket and is_nested:
-        raise PlaceError(f"{source} and {destination} lie within one another: sync one elsewhere.")
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,10 @@ def judge_item(item: Item, there: Item | None, rules: Rules) -> Judgement:
     """Return what is to be done with an item, and why."""
     if there is None:
         return (Kind.MAKE_FOLDER if item.is_folder else Kind.MOVE), "new"
+    if item.is_folder and (rules.direction is not Direction.COPY or there.is_folder):
+        return UNCHANGED
     if item.size != there.size:
         return Kind.MOVE, f"{format_size(there.size)} there"
-    if item.is_folder:
-        return UNCHANGED
     return JUDGES[rules.direction](item, there, rules.is_by_checksum)
 
 

@@ -16,7 +16,7 @@ class Watcher(Protocol):
     def plan_move(self, item: Item) -> None:
         """An item is to be moved."""
 
-    def skip_item(self) -> None:
+    def skip_item(self, item: Item) -> None:
         """An item stays."""
 
     def end_plan(self) -> None:

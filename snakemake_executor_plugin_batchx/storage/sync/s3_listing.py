@@ -4,14 +4,22 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
 from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts
-from snakemake_executor_plugin_batchx.storage.sync.items import Item, UnorderedError, check_order
+from snakemake_executor_plugin_batchx.storage.sync.items import (
+    Item,
+    UnorderedError,
+    check_order,
+    is_ordered,
+)
 from snakemake_executor_plugin_batchx.storage.sync.places import End, S3Place
 from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+
+PAGE_ITEMS = 1000
+"""What one request brings: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
 
 MISSING_CODES = frozenset({"NoSuchKey", "404"})
 
@@ -27,7 +35,8 @@ def make_item(facts: ObjectFacts, name: str) -> Item:
 class BucketListing:
     """Objects below a prefix, lazily, as often as it is iterated; their names go on after it.
 
-    Raises UnorderedError, once, where they do not come in order; then it sorts them, in memory.
+    Where the first ones are not in order it sorts them all, in memory. Raises UnorderedError, once,
+    where later ones are not: iterated again, it sorts them.
     """
 
     def __init__(self, bucket: S3Gateway, prefix: str) -> None:
@@ -40,11 +49,12 @@ class BucketListing:
         facts, self._begun = self._begun or self._bucket.list_below(self._prefix), None
         # Without the marker of the prefix itself.
         items = (self._make_item(each) for each in facts if each.key != self._prefix or each.size)
-        if self._is_sorting:
-            yield from sorted(items, key=lambda item: item.name)
+        first = list(islice(items, PAGE_ITEMS))
+        if self._is_sorting or not is_ordered(first):
+            yield from sorted(chain(first, items), key=lambda item: item.name)
             return
         try:
-            yield from check_order(items)
+            yield from check_order(chain(first, items))
         except UnorderedError:
             self._is_sorting = True
             raise
