@@ -8,7 +8,6 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.engine import Engine, open_engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
@@ -18,6 +17,12 @@ STYLES = {
     "path": {"addressing_style": "path"},
     "accelerate": {"use_accelerate_endpoint": True},
 }
+
+
+NO_CREDENTIALS = (
+    "No AWS credentials were found: set --profile, sign in (aws configure, aws sso login), or set "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from snakemake_executor_plugin_batchx.aws.s3_access import S3Access, open_s3
 from snakemake_executor_plugin_batchx.cli.s3_options import add_s3_options, read_s3_options
 from snakemake_executor_plugin_batchx.cli.sync_progress import Progress
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters, Pattern
 from snakemake_executor_plugin_batchx.storage.sync.places import (
     PlaceError,
@@ -94,6 +95,9 @@ def run(
         return run_order(order, args, open_s3)
     except PlaceError as error:
         parser.error(str(error))
+    except BatchxError as error:
+        # Told in the words of a run's settings; the options here are called likewise.
+        raise BatchxError(str(error).replace("--batchx-", "--")) from error
 
 
 def run_order(order: Order, args: argparse.Namespace, open_s3: OpenS3) -> int:

@@ -47,13 +47,13 @@ class MemoryEngine:
         bucket: MemoryBucket,
         copies: Iterable[Copy],
         on_bytes: Callable[[int], None],
-        on_file: Callable[[Copy, int], None],
+        on_file: Callable[[Copy], None],
     ) -> None:
         for copy in copies:
             bucket.objects[copy.key] = ObjectFacts(copy.key, copy.size, 2.0, copy.etag)
             self.copied.append(copy.key)
             on_bytes(copy.size)
-            on_file(copy, copy.size)
+            on_file(copy)
 
 
 class Counter:

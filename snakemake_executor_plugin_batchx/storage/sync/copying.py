@@ -41,7 +41,7 @@ class Copier:
     def move_all(self, actions: Iterator[Action], watcher: Watcher) -> None:
         """Copy objects, the markers of folders among them."""
 
-        def count_file(copy: Copy, *_: object) -> None:
+        def count_file(copy: Copy) -> None:
             if copy.size or not copy.key.endswith("/"):
                 watcher.add_file()
 
