@@ -1,23 +1,19 @@
 """Opens S3 for the user's own data."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
 import botocore.exceptions
+import botocore.session
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.engine import Engine, open_engine
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
-
-STYLES = {
-    "auto": {},
-    "path": {"addressing_style": "path"},
-    "accelerate": {"use_accelerate_endpoint": True},
-}
-
+from snakemake_executor_plugin_batchx.storage.options import S3Options
 
 NO_CREDENTIALS = (
     "No AWS credentials were found: set --profile, sign in (aws configure, aws sso login), or set "
@@ -35,28 +31,36 @@ class S3Access:
 
 @contextmanager
 def open_s3(
-    *,
+    options: S3Options,
     region: str | None = None,
     profile: str | None = None,
-    endpoint_url: str | None = None,
-    addressing: str = "auto",
-    **options: object,
+    restore_days: int | None = None,
 ) -> Iterator[S3Access]:
-    """Open S3 with the credentials that boto3 finds, or the profile's.
+    """Open S3 with the credentials that boto3 finds, or the profile's; the engine ends with it.
 
     Raises BatchxError without credentials, or where the profile is unknown.
     """
-    if any(value for value in options.values()):
-        raise BatchxError(f"Of these options there is none yet: {', '.join(options)}.")
+    if restore_days is not None:
+        raise BatchxError("--restore is not there yet.")
+    core = botocore.session.get_session()
+    if profile:
+        core.set_config_variable("profile", profile)
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = boto3.Session(botocore_session=core, region_name=region)
     except botocore.exceptions.ProfileNotFound as error:
         raise BatchxError(
-            f"--profile {profile!r} is not in ~/.aws/config: name one that is (aws configure "
-            "list-profiles)."
+            f"{error}: name a profile of ~/.aws/config (aws configure list-profiles)."
         ) from error
-    if session.get_credentials() is None:
+    credentials = session.get_credentials()
+    if credentials is None:
         raise BatchxError(NO_CREDENTIALS)
-    config = CLIENT_CONFIG.merge(Config(s3=STYLES[addressing]))
-    client = session.client("s3", endpoint_url=endpoint_url, config=config)
-    yield S3Access(lambda bucket: S3Gateway(client, bucket), open_engine())
+    config = CLIENT_CONFIG.merge(Config(s3=options.make_config()))
+    open_bucket = functools.partial(
+        S3Gateway,
+        session.client("s3", endpoint_url=options.endpoint_url, config=config),
+        credentials=credentials,
+        ca_bundle=core.get_config_variable("ca_bundle"),
+        options=options,
+    )
+    with Engine() as engine:
+        yield S3Access(open_bucket, engine)

@@ -4,19 +4,7 @@ import argparse
 from typing import Any
 
 from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options
-
-STORAGE_CLASSES = (
-    "STANDARD",
-    "REDUCED_REDUNDANCY",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "INTELLIGENT_TIERING",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-    "GLACIER_IR",
-    "EXPRESS_ONEZONE",
-)
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, x-amz-storage-class"""
+from snakemake_executor_plugin_batchx.storage.options import STORAGE_CLASSES, S3Options
 
 ACLS = (
     "private",
@@ -60,15 +48,18 @@ def add_s3_options(parser: argparse.ArgumentParser) -> None:
 def read_s3_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options as keyword arguments of `open_s3`."""
     addressing = "path" if args.path_style else "accelerate" if args.accelerate else "auto"
+    options = S3Options(
+        endpoint_url=args.endpoint_url,
+        addressing=addressing,
+        kms_key_id=args.kms_key_id,
+        storage_class=args.storage_class,
+        acl=args.acl,
+        is_requester_pays=args.request_payer,
+    )
     return {
+        "options": options,
         "region": args.region,
         "profile": args.profile,
-        "endpoint_url": args.endpoint_url,
-        "addressing": addressing,
-        "kms_key_id": args.kms_key_id,
-        "storage_class": args.storage_class,
-        "acl": args.acl,
-        "is_requester_pays": args.request_payer,
         "restore_days": args.restore,
     }
 

@@ -26,12 +26,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
-from simple_engine import SimpleEngine, open_simple_s3
 
-from snakemake_executor_plugin_batchx.cli import make_parser
+from snakemake_executor_plugin_batchx.cli import main
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
-from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts
 from snakemake_executor_plugin_batchx.storage.sync.fetching import open_fetcher
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.places import S3Place
@@ -68,7 +68,7 @@ class World:
         """Run the command; return its exit code and what it printed, the requests in `log`."""
         self.log.requests.clear()
         self.capsys.readouterr()
-        code = run_command(*args, "--endpoint-url", self.url)
+        code = main(["sync", *args, "--endpoint-url", self.url])
         said = self.capsys.readouterr()
         return code, said.out, said.err
 
@@ -115,16 +115,6 @@ class World:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
                 os.utime(path, (LONG_AGO, LONG_AGO))
-
-
-def run_command(*args: str) -> int:
-    arguments = make_parser().parse_args(["sync", *args])
-    try:
-        code: int = arguments.run(arguments, open_simple_s3)
-    except BatchxError as error:
-        print(f"batchx: {error}", file=sys.stderr)
-        return 1
-    return code
 
 
 def list_files(folder: Path) -> dict[str, bytes]:
@@ -315,11 +305,13 @@ def test_patterns(world: World) -> None:
 
 def test_executable_files_stay_so(world: World) -> None:
     world.make("data/run.sh", "data/plain")
+    world.make("data/large", content="x" * (20 << 20))
+    (world.folder / "data/large").chmod(0o711)
     (world.folder / "data/run.sh").chmod(0o750)
     (world.folder / "data/plain").chmod(0o600)
     world.sync("data", f"s3://{BUCKET}/p")
     told = world.s3.head_object(Bucket=BUCKET, Key="p/run.sh")["Metadata"]
-    assert told["file-permissions"].endswith("750")
+    assert told["file-permissions"] == "0100750"
     assert "file-permissions" not in world.s3.head_object(Bucket=BUCKET, Key="p/plain")["Metadata"]
     world.sync(f"s3://{BUCKET}/p", f"s3://{BUCKET}/q")
     world.sync(f"s3://{BUCKET}/q", "back")
@@ -327,9 +319,11 @@ def test_executable_files_stay_so(world: World) -> None:
     os.umask(umask)
     modes = {
         name: stat.S_IMODE((world.folder / "back" / name).stat().st_mode)
-        for name in ("run.sh", "plain")
+        for name in ("run.sh", "large", "plain")
     }
-    assert modes == {"run.sh": 0o750, "plain": 0o666 & ~umask}
+    world.sync(f"s3://{BUCKET}/q", "back")
+    assert len(world.log.requests) == 1  # all of them have their objects' times
+    assert modes == {"run.sh": 0o750, "large": 0o711, "plain": 0o666 & ~umask}
 
 
 def test_links_are_followed(world: World) -> None:
@@ -494,6 +488,25 @@ def test_what_makes_no_sense_is_a_usage_error(world: World, places: tuple[str, s
     assert caught.value.code == 2
 
 
+def test_who_has_no_credentials_or_profile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = world.refuse(".", f"s3://{BUCKET}", "--profile", "nobody")
+    assert "(nobody) could not be found: name a profile of ~/.aws/config" in told
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    told = world.refuse(".", f"s3://{BUCKET}")
+    assert told.startswith("No AWS credentials were found: set --profile, ")
+
+
+def test_options_reach_s3(world: World) -> None:
+    world.make("data/a")
+    options = ("--storage-class", "STANDARD_IA", "--path-style", "--region", "us-east-1")
+    world.sync("data", f"s3://{BUCKET}/p", *options)
+    assert world.s3.head_object(Bucket=BUCKET, Key="p/a")["StorageClass"] == "STANDARD_IA"
+
+
 def test_empty_places_are_none_too_few(world: World) -> None:
     world.make("empty/")
     assert "0 files" in world.sync("empty", f"s3://{BUCKET}/p")
@@ -511,7 +524,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_comes(world: World) ->
 
     def check(free: int) -> None:
         with ExitStack() as stack:
-            place, engine = S3Place(BUCKET, "p/"), SimpleEngine(world.s3)
+            place, engine = S3Place(BUCKET, "p/"), stack.enter_context(Engine())
             route = open_fetcher(place, "data/new", bucket, engine, stack, lambda _folder: free)
             route.check(rules)
 
@@ -569,13 +582,14 @@ def test_listings_without_order(world: World) -> None:
             silent = Silent()
             told: list[object] = []
             for tell in (told.append, None):
-                run_sync(
-                    Order(source, target, Filters()),
-                    SimpleEngine(world.s3),
-                    lambda bucket: Shuffled(world.s3, bucket),
-                    silent,
-                    tell,
-                )
+                with Engine() as engine:
+                    run_sync(
+                        Order(source, target, Filters()),
+                        engine,
+                        lambda bucket: Shuffled(world.s3, bucket),
+                        silent,
+                        tell,
+                    )
             assert len(told) == (moved and moved + 1)
             assert silent.files == moved
             assert moved or silent.unchanged == 21
@@ -680,16 +694,15 @@ def run_stalling_proxy(target: str) -> Iterator[tuple[str, threading.Event]]:
 def test_ctrl_c_ends_it_at_once_and_leaves_no_half_file(world: World) -> None:
     world.put("p/a", "p/stall")
     code = (
-        "import signal, sys, test_cli_sync\n"
+        "import signal, sys\n"
+        "from snakemake_executor_plugin_batchx.cli import main\n"
         # Who runs the tests may ignore it, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "sys.exit(test_cli_sync.run_command(*sys.argv[1:]))"
+        "sys.exit(main(['sync', *sys.argv[1:]]))"
     )
-    tests = Path(__file__).parents[1]
     with run_stalling_proxy(world.url) as (url, is_asked):
         child = subprocess.Popen(
             [sys.executable, "-c", code, f"s3://{BUCKET}/p", "new", "--endpoint-url", url],
-            env=os.environ | {"PYTHONPATH": f"{tests}:{tests / 'cli'}"},
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_plugin_batchx.storage.engine import Copy
-from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.copies import Copy
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item, UnorderedError
 from snakemake_executor_plugin_batchx.storage.sync.places import S3Place

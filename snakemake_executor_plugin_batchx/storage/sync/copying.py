@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from snakemake_executor_plugin_batchx.storage.engine import Copy, Engine
+from snakemake_executor_plugin_batchx.storage.copies import Copy
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.places import End, PlaceError, S3Place

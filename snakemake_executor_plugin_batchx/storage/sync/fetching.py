@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.engine import Download, Engine
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.downloads import Download
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
-from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts, set_mtime
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.local_tree import LocalTree
@@ -78,7 +79,6 @@ class Fetcher:
         def finish_file(download: Download, facts: ObjectFacts) -> None:
             if facts.mode is not None:
                 download.target.chmod(facts.mode & PERMISSION_BITS)
-            set_mtime(download.target, facts.mtime)
             watcher.add_file()
 
         if not self.target.is_single:
@@ -95,7 +95,8 @@ class Fetcher:
                 os.makedirs(target, exist_ok=True)
             else:
                 key = self.source.locate(item.name)
-                yield Download(key, Path(target), item.size, item.etag or None)
+                etag = item.etag or None
+                yield Download(key, Path(target), item.size, etag, is_dated=True)
 
 
 class Ground:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, StorageError
-from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.sync.items import (
     Item,
     UnorderedError,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.storage.engine import Engine, Upload
+from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
@@ -24,6 +24,7 @@ from snakemake_executor_plugin_batchx.storage.sync.s3_listing import (
     resolve_file_name,
 )
 from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+from snakemake_executor_plugin_batchx.storage.uploads import Upload
 
 EXECUTABLE_BITS = 0o111
 PERMISSION_BITS = 0o777
