@@ -137,7 +137,7 @@ def test_any_size_comes_back_as_it_was_sent(
     moved: list[int] = []
     engine.upload_all(bucket, [Upload(tmp_path / "source", "key", mode=0o750)], moved.append)
     stored = s3.head_object(Bucket=BUCKET, Key="key", ChecksumMode="ENABLED")
-    assert stored["Metadata"] == {"file-permissions": "0750"}
+    assert stored["Metadata"] == {"file-permissions": "0100750"}
     (facts,) = bucket.list_below("key")
     known = {"size": facts.size, "etag": facts.etag} if is_known else {}
     found: list[ObjectFacts] = []
@@ -242,7 +242,7 @@ def test_s3_copies_by_itself(
     )
     answer = s3.get_object(Bucket=BUCKET, Key="to")
     assert answer["Body"].read() == content
-    assert answer["Metadata"] == {"file-permissions": "0755"}
+    assert answer["Metadata"] == {"file-permissions": "0100755"}
     assert len(copied) == 1
 
 
