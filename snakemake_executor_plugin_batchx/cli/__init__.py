@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from snakemake_executor_plugin_batchx.cli import demo, image, jobs, local, runtime
+from snakemake_executor_plugin_batchx.cli import demo, image, jobs, local, runtime, sync
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.version import __version__
 
-COMMANDS = (demo, image, jobs, local, runtime)
+COMMANDS = (demo, image, jobs, local, runtime, sync)
 
 
 def make_parser() -> argparse.ArgumentParser:

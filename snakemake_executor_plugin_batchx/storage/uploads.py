@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,10 @@ async def send_bytes(wire: Wire, bucket: Bucket, wanted: Upload, data: bytes) ->
 def _list_metadata(wanted: Upload) -> dict[str, Any]:
     if wanted.mode is None:
         return {}
-    return {"Metadata": {MODE_METADATA: f"{wanted.mode & 0o7777:04o}"}}
+    # With the file's type, in octal, as AWS's file systems keep it:
+    # https://docs.aws.amazon.com/fsx/latest/LustreGuide/posix-metadata-support.html
+    kept = stat.S_IFREG | stat.S_IMODE(wanted.mode)
+    return {"Metadata": {MODE_METADATA: f"{kept:07o}"}}
 
 
 async def _upload_large(

@@ -141,7 +141,7 @@ def test_any_size_comes_back_as_it_was_sent(
     moved: list[int] = []
     engine.upload_all(bucket, [Upload(tmp_path / "source", "key", mode=0o750)], moved.append)
     stored = s3.head_object(Bucket=BUCKET, Key="key", ChecksumMode="ENABLED")
-    assert stored["Metadata"] == {"file-permissions": "0750"}
+    assert stored["Metadata"] == {"file-permissions": "0100750"}
     (facts,) = bucket.list_below("key")
     known = {"size": facts.size, "etag": facts.etag} if is_known else {}
     found: list[ObjectFacts] = []
@@ -246,7 +246,7 @@ def test_s3_copies_by_itself(
     )
     answer = s3.get_object(Bucket=BUCKET, Key="to")
     assert answer["Body"].read() == content
-    assert answer["Metadata"] == {"file-permissions": "0755"}
+    assert answer["Metadata"] == {"file-permissions": "0100755"}
     assert len(copied) == 1
 
 
@@ -285,7 +285,7 @@ import os, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from storage.test_storage_engine import make_session, BUCKET
-from snakemake_executor_plugin_batchx.storage.downloads import Download
+from snakemake_executor_plugin_batchx.storage.wanted import Download
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
 from snakemake_executor_plugin_batchx.storage.options import S3Options

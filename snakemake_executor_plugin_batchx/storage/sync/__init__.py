@@ -1,0 +1,1 @@
+"""A folder, or what is below a prefix in S3, brought to another place: only what differs moves."""
