@@ -1,6 +1,8 @@
 """What S3 says of objects, whichever client asked."""
 
 import email.utils
+import functools
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +43,11 @@ class Answer:
     status: int = 200
 
 
+@functools.lru_cache(maxsize=1024)  # thousands of small objects are of the same few seconds
+def _parse_date(text: str) -> float:
+    return email.utils.parsedate_to_datetime(text).timestamp()
+
+
 def read_facts(key: str, headers: Mapping[str, str]) -> ObjectFacts:
     """Return an object's facts from an answer to GetObject, of a range or whole, or HeadObject."""
     total = _TOTAL.match(headers.get("content-range", ""))
@@ -49,7 +56,7 @@ def read_facts(key: str, headers: Mapping[str, str]) -> ObjectFacts:
     return ObjectFacts(
         key,
         int(total.group(1) if total else headers.get("content-length", 0)),
-        email.utils.parsedate_to_datetime(modified).timestamp() if modified else 0.0,
+        _parse_date(modified) if modified else 0.0,
         headers.get("etag", ""),
         int(mode, 8) & 0o7777 if re.fullmatch("[0-7]{1,7}", mode) else None,
         headers.get("x-amz-storage-class", ""),
@@ -61,5 +68,8 @@ def read_error(status: int, body: bytes) -> dict[str, str]:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
-    told = {name.decode(): value.decode(errors="replace") for name, value in _TAG.findall(body)}
+    told = {
+        name.decode(): html.unescape(value.decode(errors="replace"))
+        for name, value in _TAG.findall(body)
+    }
     return {"Code": str(status), **told}

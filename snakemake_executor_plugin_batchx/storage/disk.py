@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 THREADS = 16
 
-SLOW_SECONDS = 0.001
+SLOW_SECONDS = 0.002
 """From here on a thread costs less than waiting does."""
 
 WEIGHT = 0.1

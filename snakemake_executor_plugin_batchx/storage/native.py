@@ -84,8 +84,10 @@ class NativeClient:
 
         None where there is none in time.
         """
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
         answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
+        timer = loop.call_later(ANSWER_SECONDS, _end, ended)
         request = self._client.make_request(
             type=s3.S3RequestType.DEFAULT,
             operation_name=operation.name,
@@ -95,12 +97,10 @@ class NativeClient:
             on_done=answer.end,
         )
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await ended
-        except TimeoutError:
-            return None
+            await ended
         finally:
-            if not ended.done() or ended.cancelled():
+            timer.cancel()
+            if not answer.is_ended:
                 request.cancel()
             del request  # an error's traceback would keep the client from ending
         return answer.get_answer()
@@ -195,6 +195,7 @@ class _AnswerInParts:
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._is_whole = False
+        self.is_ended = False
 
     def add_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
         self._status = status_code
@@ -215,10 +216,11 @@ class _AnswerInParts:
             # Of a refusal awscrt tells the body here; what failed otherwise has no status.
             self._status = status_code
             self._body = [error_body or b""]
+        self.is_ended = True
         self._on_end()
 
     def get_answer(self) -> Answer | None:
-        if self._status is None or (not self._is_whole and self._status < 300):
+        if not self.is_ended or self._status is None or (not self._is_whole and self._status < 300):
             return None
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         return Answer(self._headers, body, status=self._status)

@@ -117,6 +117,8 @@ class Wire:
             return None
         async with self._budget.take(min(COPIES * size, FILE_MEMORY_BYTES)):
             route = self._provide_route(bucket)
+            if not route.is_known:
+                await self.request(bucket, "HeadObject", key, {})
             native = await self._find_native(route)
             if native is None:
                 return None
