@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import boto3
 import botocore.exceptions
 import botocore.session
-from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.engine import Engine
-from snakemake_executor_plugin_batchx.storage.gateway import CLIENT_CONFIG, S3Gateway
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
 from snakemake_executor_plugin_batchx.storage.options import S3Options
 
 NO_CREDENTIALS = (
@@ -34,14 +33,11 @@ def open_s3(
     options: S3Options,
     region: str | None = None,
     profile: str | None = None,
-    restore_days: int | None = None,
 ) -> Iterator[S3Access]:
     """Open S3 with the credentials that boto3 finds, or the profile's; the engine ends with it.
 
     Raises BatchxError without credentials, or where the profile is unknown.
     """
-    if restore_days is not None:
-        raise BatchxError("--restore is not there yet.")
     core = botocore.session.get_session()
     if profile:
         core.set_config_variable("profile", profile)
@@ -54,10 +50,9 @@ def open_s3(
     credentials = session.get_credentials()
     if credentials is None:
         raise BatchxError(NO_CREDENTIALS)
-    config = CLIENT_CONFIG.merge(Config(s3=options.make_config()))
     open_bucket = functools.partial(
         S3Gateway,
-        session.client("s3", endpoint_url=options.endpoint_url, config=config),
+        make_s3_client(session, region, options),
         credentials=credentials,
         ca_bundle=core.get_config_variable("ca_bundle"),
         options=options,

@@ -60,7 +60,6 @@ def read_s3_options(args: argparse.Namespace) -> dict[str, Any]:
         "options": options,
         "region": args.region,
         "profile": args.profile,
-        "restore_days": args.restore,
     }
 
 

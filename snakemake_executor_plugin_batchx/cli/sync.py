@@ -20,7 +20,7 @@ from snakemake_executor_plugin_batchx.storage.sync.places import (
 )
 from snakemake_executor_plugin_batchx.storage.sync.plan import Action, Kind
 from snakemake_executor_plugin_batchx.storage.sync.run import Order, run_sync
-from snakemake_executor_plugin_batchx.storage.sync.words import (
+from snakemake_executor_plugin_batchx.storage.words import (
     format_size,
     show_name,
 )
@@ -91,7 +91,13 @@ def run(
     try:
         source, target = parse_place(args.source), parse_place(args.target)
         check_places(source, target)
-        order = Order(source, target, Filters(args.patterns), is_by_checksum=args.checksum)
+        order = Order(
+            source,
+            target,
+            Filters(args.patterns),
+            is_by_checksum=args.checksum,
+            restore_days=args.restore,
+        )
         return run_order(order, args, open_s3)
     except PlaceError as error:
         parser.error(str(error))

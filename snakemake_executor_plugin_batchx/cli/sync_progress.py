@@ -7,7 +7,7 @@ from typing import TextIO
 
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.plan import Direction
-from snakemake_executor_plugin_batchx.storage.sync.words import count_files, format_size
+from snakemake_executor_plugin_batchx.storage.words import count_files, format_size
 
 TERMINAL_SECONDS = 0.25
 LOG_SECONDS = 30.0

@@ -17,6 +17,7 @@ from snakemake_executor_plugin_batchx.spec import (
 from snakemake_executor_plugin_batchx.storage.fetch import HERE
 from snakemake_executor_plugin_batchx.storage.kept_files import Wanted
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.room import FindFree, check_room, find_free_bytes
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.storage.tree import (
     apply_modes,
@@ -46,9 +47,11 @@ def place_inputs(
     *,
     now_ns: int,
     cached: CachedInputs | None = None,
+    find_free: FindFree = find_free_bytes,
 ) -> None:
     """Fetch a job's inputs to where its Snakemake expects them, or link them from `cached`.
 
+    Raises NoRoomError, before the first is fetched, where the disk has no room for them.
     Times are clamped to the job's own clock: an input from the future would be newer than
     whatever is made from it.
     """
@@ -58,9 +61,11 @@ def place_inputs(
     kept = [e for e in missing if cached is not None and e.kind == "file" and cached.has(e)]
     linked = _place_kept(transfer, base, kept, cached.cache) if cached is not None else set()
     here = {e.path for e in kept}
-    transfer.fetch_blobs(
-        (e.blob, base / e.path) for e in missing if e.blob is not None and e.path not in here
-    )
+    wanted = [(e.blob, base / e.path) for e in missing if e.blob and e.path not in here]
+    total_bytes = sum(blob.size for blob, _ in wanted)
+    if total_bytes:
+        check_room(base, total_bytes, "What the job reads", find_free)
+    transfer.fetch_blobs(wanted)
     own = tuple(entry for entry in missing if base / entry.path not in linked)
     apply_modes(str(base), own)
     clamped = tuple(

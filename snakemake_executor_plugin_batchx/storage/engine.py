@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from snakemake_executor_plugin_batchx.storage.wanted import Download, OnBytes
 from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class TransferStoppedError(BatchxError):
@@ -56,7 +57,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._crews: set[Crew] = set()
         self._is_stopped = False
-        self.wire: Wire
+        self._wire: Wire | None = None
 
     def __enter__(self) -> "Engine":
         return self
@@ -65,15 +66,23 @@ class Engine:
         self.stop()
         with self._lock:
             loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
+        if loop is None or self._thread is None or self._wire is None:
             return
         asyncio.run_coroutine_threadsafe(self._end_tasks(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
-        self.wire.close()
+        self._wire.close()
         loop.close()  # last: what awscrt still has to say finds it
         if threading.current_thread() is threading.main_thread():
             join_native_threads()
+
+    @property
+    def wire(self) -> Wire:
+        """The way to S3, for coroutines on this engine's loop."""
+        self._provide_loop()
+        if self._wire is None:
+            raise TransferStoppedError
+        return self._wire
 
     def stop(self) -> None:
         """End what is under way, and begin nothing more: it raises TransferStoppedError."""
@@ -139,8 +148,17 @@ class Engine:
 
     def has_content(self, bucket: Bucket, key: str, path: Path) -> bool:
         """Tell whether an object has the content of a file, as has_content of comparing.py."""
-        self._provide_loop()
         return self.submit(has_content(self.wire, bucket, key, path)).result()
+
+    def gather(self, work: Callable[[T], Coroutine[Any, Any, R]], items: Sequence[T]) -> list[R]:
+        """Do something with all items, in their order; the first failure ends the rest."""
+        results: dict[int, R] = {}
+
+        async def run(index: int) -> None:
+            results[index] = await work(items[index])
+
+        self._run_all(run, range(len(items)))
+        return [results[index] for index in range(len(items))]
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run a coroutine beside the rest."""
@@ -149,7 +167,6 @@ class Engine:
     @contextlib.contextmanager
     def open_crew(self) -> Iterator[Crew]:
         """Yield a crew on this engine's loop."""
-        self._provide_loop()
         crew = Crew(self.wire.inbox)
         with self._lock:
             if self._is_stopped:
@@ -177,7 +194,7 @@ class Engine:
                     target=loop.run_forever, name="batchx-engine", daemon=True
                 )
                 self._thread.start()
-                self.wire = asyncio.run_coroutine_threadsafe(self._open_wire(), loop).result()
+                self._wire = asyncio.run_coroutine_threadsafe(self._open_wire(), loop).result()
             return self._loop
 
     async def _open_wire(self) -> Wire:

@@ -19,6 +19,7 @@ from snakemake_executor_plugin_batchx.storage.checksums import (
 )
 from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.parts import READ_PART_BYTES, Part, iter_parts
+from snakemake_executor_plugin_batchx.storage.room import check_room
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.temporary import make_temporary
 from snakemake_executor_plugin_batchx.storage.verifying import (
@@ -102,6 +103,8 @@ async def download_large(
         check_size(bucket.bucket, wanted.key, facts.size, size)
     is_whole = wanted.offset == 0 and (not wanted.is_range or facts.size == size)
     with Arrival(wanted) as arrival:
+        what = f"s3://{bucket.bucket}/{wanted.key}"
+        await wire.disk.run_long(check_room, wanted.target.parent, size, what)
         found = None
         if is_whole:
             headers = await wire.fetch_file(

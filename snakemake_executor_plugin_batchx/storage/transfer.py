@@ -1,12 +1,11 @@
 """Blobs between disk and S3: files named by their content, verified on both sides."""
 
-import functools
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from snakemake_executor_plugin_batchx.spec import Blob
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
@@ -24,9 +23,6 @@ from snakemake_executor_plugin_batchx.storage.uploads import (
 from snakemake_executor_plugin_batchx.storage.verifying import check_sha256, hash_file
 from snakemake_executor_plugin_batchx.storage.wanted import Download
 from snakemake_executor_plugin_batchx.storage.wire import Wire
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 MakeKey = Callable[[str], str]
 """Gives the key of a content by its SHA-256 (hex)."""
@@ -120,7 +116,7 @@ class Transfer:
             self._count(bytes_out=blob.size)
             return blob
 
-        return self._gather(send, paths)
+        return self._engine.gather(send, paths)
 
     def send_file(
         self, path: str | os.PathLike[str], make_key: MakeKey, *, may_exist: bool
@@ -138,19 +134,8 @@ class Transfer:
         async def find(key: str) -> bool:
             return await has_object(self._engine.wire, self._store, key)
 
-        found = self._gather(find, keys)
+        found = self._engine.gather(find, keys)
         return {key for key, is_there in zip(keys, found, strict=True) if is_there}
-
-    def _gather(self, work: Callable[[T], Coroutine[Any, Any, R]], items: Sequence[T]) -> list[R]:
-        results: dict[int, R] = {}
-
-        async def run(index: int) -> None:
-            results[index] = await work(items[index])
-
-        with self._engine.open_crew() as crew:
-            for index in range(len(items)):
-                crew.begin(functools.partial(run, index))
-        return [results[index] for index in range(len(items))]
 
     def _count(self, *, bytes_in: int = 0, bytes_out: int = 0) -> None:
         with self._count_lock:

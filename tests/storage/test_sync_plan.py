@@ -36,7 +36,7 @@ from snakemake_executor_plugin_batchx.storage.sync.plan import (
     judge_item,
     plan_actions,
 )
-from snakemake_executor_plugin_batchx.storage.sync.words import format_size
+from snakemake_executor_plugin_batchx.storage.words import format_size
 
 SEND, FETCH, COPY = Direction.SEND, Direction.FETCH, Direction.COPY
 NO_FILTERS = Filters()

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -11,8 +10,10 @@ from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
+from snakemake_executor_plugin_batchx.storage.archives import require_restored
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.room import FindFree, find_free_bytes
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.local_tree import LocalTree
@@ -31,18 +32,10 @@ from snakemake_executor_plugin_batchx.storage.sync.s3_listing import (
     open_source,
     spool_listing,
 )
-from snakemake_executor_plugin_batchx.storage.sync.words import format_size, show_name
 from snakemake_executor_plugin_batchx.storage.wanted import Download
+from snakemake_executor_plugin_batchx.storage.words import format_size, show_name
 
 PERMISSION_BITS = 0o777
-
-FindFree = Callable[[str], int]
-"""Returns how many bytes are free on the disk of a folder."""
-
-
-def find_free_bytes(folder: str) -> int:
-    """Return how many bytes are free on the disk of a folder."""
-    return shutil.disk_usage(folder).free
 
 
 @dataclass(frozen=True)
@@ -56,17 +49,22 @@ class Fetcher:
     list_source: Callable[[], Iterable[Item]]
     list_target: Callable[[], Iterable[Item]]
     find_free: FindFree
+    restore_days: int | None
     direction = Direction.FETCH
 
     def check(self, rules: Rules) -> None:
-        """Raise BatchxError where names, what stands in the way or the disk's size forbid it."""
+        """Raise BatchxError where names, what is in the way, the disk or archives forbid it."""
         keys = KeyChecker(lambda name: f"{SCHEME}{self.bucket.bucket}/{self.source.locate(name)}")
         ground = Ground(self.find_free)
+        archived: list[str] = []
         for action in plan_actions(self.list_source(), self.list_target(), rules):
             keys.check(action.item)
             if action.kind is not Kind.SKIP:
                 ground.check(action, self.target.locate(action.item.name))
+                if action.item.is_archived:
+                    archived.append(self.source.locate(action.item.name))
         ground.check_room(self.target.base)
+        require_restored(self.engine, self.bucket, archived, self.restore_days)
 
     def has_content(self, item: Item) -> bool:
         """Compare by checksum."""
@@ -167,6 +165,7 @@ def open_fetcher(
     bucket: S3Gateway,
     engine: Engine,
     stack: ExitStack,
+    restore_days: int | None = None,
     find_free: FindFree = find_free_bytes,
 ) -> Fetcher:
     """Return the way from S3 to disk; its copy of the listing is closed by `stack`.
@@ -186,7 +185,9 @@ def open_fetcher(
             return [Item(name, status.st_size, status.st_mtime)]
 
         file = End(path, is_single=True)
-        return Fetcher(end, file, bucket, engine, lambda: listing, list_target, find_free)
+        return Fetcher(
+            end, file, bucket, engine, lambda: listing, list_target, find_free, restore_days
+        )
     spool = stack.enter_context(spool_listing(listing))
     top = End(as_folder(target))
     tree = LocalTree(top.base, Filters(), is_strict=False)
@@ -195,4 +196,4 @@ def open_fetcher(
         is_there = os.path.isdir(top.base)
         return tree.iter_items(is_with_full_folders=True) if is_there else []
 
-    return Fetcher(end, top, bucket, engine, lambda: spool, list_tree, find_free)
+    return Fetcher(end, top, bucket, engine, lambda: spool, list_tree, find_free, restore_days)

@@ -17,7 +17,7 @@ class Item:
     `name/` of no bytes is a folder: of files, one that is empty or one at the destination; of
     objects, what S3's console makes
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-folders.html). `mode` is known of
-    files only, `etag` of objects only.
+    files only, `etag` and `is_archived` of objects only.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Item:
     mtime: float
     etag: str = ""
     mode: int = 0
+    is_archived: bool = False
 
     @property
     def is_folder(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
-from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+from snakemake_executor_plugin_batchx.storage.words import show_name
 
 LINK_PROBLEMS = {
     errno.ENOENT: "is a link that leads nowhere",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
-from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+from snakemake_executor_plugin_batchx.storage.words import show_name
 
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""

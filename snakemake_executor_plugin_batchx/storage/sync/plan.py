@@ -6,7 +6,7 @@ from enum import Enum
 
 from snakemake_executor_plugin_batchx.storage.sync.filters import Filters
 from snakemake_executor_plugin_batchx.storage.sync.items import Item, pair_items
-from snakemake_executor_plugin_batchx.storage.sync.words import format_size
+from snakemake_executor_plugin_batchx.storage.words import format_size
 
 TIME_STEP_SECONDS = 0.001
 """Listings of some servers tell milliseconds; S3's own, and HeadObject's, tell whole seconds."""

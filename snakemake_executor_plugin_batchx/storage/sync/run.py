@@ -21,7 +21,7 @@ from snakemake_executor_plugin_batchx.storage.sync.plan import (
 from snakemake_executor_plugin_batchx.storage.sync.route import Route, Watcher
 from snakemake_executor_plugin_batchx.storage.sync.s3_listing import spool_listing
 from snakemake_executor_plugin_batchx.storage.sync.sending import open_sender
-from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+from snakemake_executor_plugin_batchx.storage.words import show_name
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Order:
     target: Place
     filters: Filters
     is_by_checksum: bool = False
+    restore_days: int | None = None
 
     @property
     def direction(self) -> Direction:
@@ -76,7 +77,7 @@ def open_route(
         bucket = open_bucket(source.bucket)
         if isinstance(target, S3Place):
             return open_copier(source, target, (bucket, open_bucket(target.bucket)), engine)
-        return open_fetcher(source, target, bucket, engine, stack)
+        return open_fetcher(source, target, bucket, engine, stack, order.restore_days)
     if isinstance(target, S3Place):
         return open_sender(source, target, open_bucket(target.bucket), engine, order.filters)
     raise BatchxError("Neither of the places is in S3.")

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
+from snakemake_executor_plugin_batchx.storage.options import ARCHIVES
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.sync.items import (
     Item,
@@ -17,7 +18,7 @@ from snakemake_executor_plugin_batchx.storage.sync.items import (
     is_ordered,
 )
 from snakemake_executor_plugin_batchx.storage.sync.places import End, S3Place
-from snakemake_executor_plugin_batchx.storage.sync.words import show_name
+from snakemake_executor_plugin_batchx.storage.words import show_name
 
 PAGE_ITEMS = 1000
 """What one request brings: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
@@ -30,7 +31,8 @@ SPOOL_BYTES = 32 * 1024 * 1024
 
 def make_item(facts: ObjectFacts, name: str) -> Item:
     """Return an object as an item of this name."""
-    return Item(name, facts.size, facts.mtime, facts.etag)
+    is_archived = facts.storage_class in ARCHIVES
+    return Item(name, facts.size, facts.mtime, facts.etag, is_archived=is_archived)
 
 
 class BucketListing:
@@ -80,7 +82,7 @@ class ItemSpool:
                 tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="ascii")
             )
             for item in items:
-                row = (item.name, item.size, item.mtime, item.etag)
+                row = (item.name, item.size, item.mtime, item.etag, item.mode, item.is_archived)
                 self._file.write(f"{json.dumps(row)}\n")
             self._stack = stack.pop_all()
 

@@ -23,8 +23,8 @@ from snakemake_executor_plugin_batchx.storage.sync.s3_listing import (
     find_object,
     resolve_file_name,
 )
-from snakemake_executor_plugin_batchx.storage.sync.words import show_name
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
+from snakemake_executor_plugin_batchx.storage.words import show_name
 
 EXECUTABLE_BITS = 0o111
 PERMISSION_BITS = 0o777

@@ -1,0 +1,33 @@
+"""Whether a disk has room for what is to come, told before the first byte of it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.storage.words import format_size
+
+FindFree = Callable[[str], int]
+"""Returns how many bytes are free on the disk of a folder."""
+
+
+class NoRoomError(BatchxError):
+    """A disk is too small."""
+
+
+def find_free_bytes(folder: str) -> int:
+    """Return how many bytes are free on the disk of a folder, for ordinary users."""
+    return shutil.disk_usage(folder).free
+
+
+def check_room(
+    folder: Path, needed_bytes: int, what: str, find_free: FindFree = find_free_bytes
+) -> None:
+    """Raise NoRoomError where `what` needs more than is free on the disk of a folder."""
+    free = find_free(str(folder))
+    if needed_bytes > free:
+        raise NoRoomError(
+            f"{what} needs {format_size(needed_bytes)}, the disk of {folder} has "
+            f"{format_size(free)}: take a larger disk, or a folder on another volume (of jobs, "
+            "--batchx-scratch)."
+        )
