@@ -1,5 +1,6 @@
 """Whether a disk has room for what is to come, told before the first byte of it."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ class NoRoomError(BatchxError):
 
 
 def find_free_bytes(folder: str) -> int:
-    """Return how many bytes are free on the disk of a folder, for ordinary users."""
+    """Return how many bytes are free on the disk of a folder, which may still have to be made."""
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder.rstrip(os.sep)) or os.curdir
     return shutil.disk_usage(folder).free
 
 

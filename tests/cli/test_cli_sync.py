@@ -525,7 +525,9 @@ def test_a_disk_that_is_too_small_is_told_before_anything_comes(world: World) ->
     def check(free: int) -> None:
         with ExitStack() as stack:
             place, engine = S3Place(BUCKET, "p/"), stack.enter_context(Engine())
-            route = open_fetcher(place, "data/new", bucket, engine, stack, lambda _folder: free)
+            route = open_fetcher(
+                place, "data/new", bucket, engine, stack, find_free=lambda _folder: free
+            )
             route.check(rules)
 
     with pytest.raises(BatchxError) as caught:
