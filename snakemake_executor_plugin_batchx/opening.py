@@ -146,7 +146,13 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
 def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
     client = session.s3_client
     reader = BulkReader(client, session.credentials, bucket, ca_bundle=session.ca_bundle)
-    store = S3Gateway(client, bucket, credentials=session.credentials, ca_bundle=session.ca_bundle)
+    store = S3Gateway(
+        client,
+        bucket,
+        credentials=session.credentials,
+        ca_bundle=session.ca_bundle,
+        options=session.s3_options.for_own_objects,
+    )
     return S3Access(store, stack.enter_context(reader))
 
 

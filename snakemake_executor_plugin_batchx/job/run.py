@@ -69,6 +69,7 @@ from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.native import require_single_thread
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
@@ -166,6 +167,7 @@ class JobRun:
                     contain(jobs)
                     keep_made(jobs)
 
+                require_single_thread()
                 outcome = run_in_child(job, place, on_ready)
         except TerminatedError:
             outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)

@@ -9,9 +9,11 @@ Content-MD5 they all verify.
 import base64
 import hashlib
 import os
+import re
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from awscrt import checksums
 
@@ -76,14 +78,71 @@ def encode_crc64(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(8, "big")).decode()
 
 
-def read_crc64(headers: Mapping[str, str]) -> str | None:
-    """Return the CRC64NVME of a whole object from an answer's headers, None where it has none.
+class Crc:
+    """A CRC with the methods of hashlib's digests."""
 
-    One of parts' checksums (composite) says nothing of the content by itself.
+    def __init__(self, compute: Callable[[bytes, int], int], size: int) -> None:
+        self._compute = compute
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        """Take in more content."""
+        self._value = self._compute(data, self._value)
+
+    def digest(self) -> bytes:
+        """Return the CRC as bytes, the highest first."""
+        return self._value.to_bytes(self._size, "big")
+
+
+@dataclass(frozen=True)
+class KeptChecksum:
+    """A checksum that S3 keeps of a whole object: how it is computed, and what it is."""
+
+    make_digest: Callable[[], Any]
+    value: bytes
+
+    def fits(self, data: bytes) -> bool:
+        """Tell whether it is that of a content."""
+        digest = self.make_digest()
+        digest.update(data)
+        return bool(digest.digest() == self.value)
+
+
+DIGESTS: Mapping[str, Callable[[], Any]] = {
+    CRC64_HEADER: lambda: Crc(checksums.crc64nvme, 8),
+    "x-amz-checksum-crc32c": lambda: Crc(checksums.crc32c, 4),
+    "x-amz-checksum-crc32": lambda: Crc(checksums.crc32, 4),
+    "x-amz-checksum-sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "x-amz-checksum-sha256": hashlib.sha256,
+}
+"""The quickest first."""
+
+PLAIN_ENCRYPTION = {None, "AES256"}
+"""Encryption under which the ETag of what was sent whole is its MD5
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)."""
+
+_MD5_ETAG = re.compile(r'"([0-9a-f]{32})"')
+
+
+def read_kept(headers: Mapping[str, str]) -> KeptChecksum | None:
+    """Return what S3 keeps of a whole object, from an answer's headers; None where that is nothing.
+
+    One of parts' checksums (composite, "…-3") says nothing of the content by itself.
     """
-    if headers.get(TYPE_HEADER, "FULL_OBJECT") != "FULL_OBJECT":
-        return None
-    return headers.get(CRC64_HEADER)
+    if headers.get(TYPE_HEADER, "FULL_OBJECT") == "FULL_OBJECT":
+        for header, make_digest in DIGESTS.items():
+            text = headers.get(header, "")
+            if text and "-" not in text:
+                return KeptChecksum(make_digest, base64.b64decode(text))
+    etag = _MD5_ETAG.fullmatch(headers.get("etag", ""))
+    if etag and headers.get("x-amz-server-side-encryption") in PLAIN_ENCRYPTION:
+        return KeptChecksum(_make_md5, bytes.fromhex(etag.group(1)))
+    return None
+
+
+def _make_md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
 
 
 @dataclass(frozen=True)

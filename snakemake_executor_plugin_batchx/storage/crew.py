@@ -21,11 +21,12 @@ class Crew:
 
     def __init__(self, inbox: Inbox, at_once: int = FILES_AT_ONCE) -> None:
         self._inbox = inbox
-        self._at_once = at_once
         self._room = threading.Semaphore(at_once)
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
-        self._is_ending = False
+        self._is_cancelled = False
+        self._is_closing = False
+        self._ended = threading.Event()
 
     def __enter__(self) -> "Crew":
         return self
@@ -34,10 +35,10 @@ class Crew:
         if error is not None:
             self.cancel()
         try:
-            self._await_all()
+            self._await_end()
         except BaseException:  # a signal's: KeyboardInterrupt, say
             self.cancel()
-            self._await_all()
+            self._await_end()
             raise
         if error is None and self._error is not None:
             raise self._error
@@ -46,26 +47,24 @@ class Crew:
         """Begin something as soon as there is room. Raises the failure of what was begun before."""
         self._room.acquire()
         if self._error is not None:
-            self._room.release()
             raise self._error
         self._inbox.post(self._start, work)
 
     def cancel(self, error: BaseException | None = None) -> None:
         """End what is under way, and begin nothing more; `error` is then raised."""
-        self._inbox.post(self._end_all, error)
+        self._inbox.post(self._cancel_all, error)
 
-    def _await_all(self) -> None:
-        for taken in range(self._at_once):
-            try:
-                self._room.acquire()
-            except BaseException:
-                if taken:
-                    self._room.release(taken)
-                raise
-        self._room.release(self._at_once)
+    def _await_end(self) -> None:
+        self._inbox.post(self._close)  # after all that was to be started: calls keep their order
+        self._ended.wait()
+
+    def _close(self) -> None:
+        self._is_closing = True
+        if not self._tasks:
+            self._ended.set()
 
     def _start(self, work: Work) -> None:
-        if self._is_ending:
+        if self._is_cancelled:
             self._room.release()
             return
         task = asyncio.get_running_loop().create_task(work())
@@ -75,12 +74,16 @@ class Crew:
     def _note_end(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            self._end_all(task.exception())
+            self._cancel_all(task.exception())
         self._room.release()
+        if self._is_closing and not self._tasks:
+            self._ended.set()
 
-    def _end_all(self, error: BaseException | None) -> None:
-        self._is_ending = True
+    def _cancel_all(self, error: BaseException | None) -> None:
         if self._error is None:
             self._error = error
+        if self._is_cancelled:
+            return  # a second time would disturb what cleans up behind itself
+        self._is_cancelled = True
         for task in self._tasks:
             task.cancel()

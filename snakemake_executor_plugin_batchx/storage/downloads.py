@@ -6,11 +6,7 @@ import os
 import random
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
-from snakemake_executor_plugin_batchx.storage.checksums import (
-    compute_crc64,
-    encode_crc64,
-    read_crc64,
-)
+from snakemake_executor_plugin_batchx.storage.checksums import read_kept
 from snakemake_executor_plugin_batchx.storage.large_downloads import download_large
 from snakemake_executor_plugin_batchx.storage.parts import (
     FIRST_READ_BYTES,
@@ -22,9 +18,9 @@ from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.temporary import write_whole
 from snakemake_executor_plugin_batchx.storage.verifying import (
     DamageError,
-    check_crc64,
     check_sha256,
     check_size,
+    tell_damage,
 )
 from snakemake_executor_plugin_batchx.storage.wanted import (
     Download,
@@ -99,9 +95,9 @@ def _place_small(bucket: Bucket, wanted: Download, facts: ObjectFacts, answer: A
     data = answer.body
     size = facts.size if wanted.size is None else wanted.size
     check_size(bucket.bucket, wanted.key, len(data), size)
-    told = None if wanted.is_range else read_crc64(answer.headers)
-    if told is not None:
-        check_crc64(bucket.bucket, wanted.key, encode_crc64(compute_crc64(data)), told)
+    kept = None if wanted.is_range or wanted.sha256 else read_kept(answer.headers)
+    if kept is not None and not kept.fits(data):
+        raise tell_damage(bucket.bucket, wanted.key)
     if wanted.sha256 is not None:
         found = hashlib.sha256(data).hexdigest()
         check_sha256(wanted.target, wanted.key, found, wanted.sha256)

@@ -26,7 +26,6 @@ from snakemake_executor_plugin_batchx.storage.comparing import has_content
 from snakemake_executor_plugin_batchx.storage.copies import Copy, copy
 from snakemake_executor_plugin_batchx.storage.crew import Crew
 from snakemake_executor_plugin_batchx.storage.downloads import download
-from snakemake_executor_plugin_batchx.storage.native import join_native_threads
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.uploads import Upload, upload
 from snakemake_executor_plugin_batchx.storage.wanted import Download, OnBytes
@@ -34,6 +33,10 @@ from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+END_SECONDS = 15.0
+"""How long what was cancelled may take to clean up."""
 
 
 class TransferStoppedError(BatchxError):
@@ -57,6 +60,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._crews: set[Crew] = set()
         self._is_stopped = False
+        self._submitted: set[asyncio.Task[Any]] = set()
         self._wire: Wire | None = None
 
     def __enter__(self) -> "Engine":
@@ -73,8 +77,6 @@ class Engine:
         self._thread.join()
         self._wire.close()
         loop.close()  # last: what awscrt still has to say finds it
-        if threading.current_thread() is threading.main_thread():
-            join_native_threads()
 
     @property
     def wire(self) -> Wire:
@@ -162,7 +164,15 @@ class Engine:
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run a coroutine beside the rest."""
-        return asyncio.run_coroutine_threadsafe(work, self._provide_loop())
+
+        async def run() -> T:
+            task = asyncio.current_task()
+            if task is not None:
+                self._submitted.add(task)
+                task.add_done_callback(self._submitted.discard)
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(run(), self._provide_loop())
 
     @contextlib.contextmanager
     def open_crew(self) -> Iterator[Crew]:
@@ -201,7 +211,9 @@ class Engine:
         return Wire(Budget(self._connections, self._memory_bytes))
 
     async def _end_tasks(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        for task in list(self._submitted):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # What crews have cancelled cleans up behind itself; a second time would disturb that.
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=END_SECONDS)

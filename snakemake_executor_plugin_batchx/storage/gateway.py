@@ -45,7 +45,7 @@ CLIENT_CONFIG = Config(
     response_checksum_validation="when_required",
 )
 
-BODY_TRIES = 3
+BODY_TRIES = 5
 """How often an object is asked for whose bytes stop on the way; botocore tries again only what
 fails before they begin."""
 
@@ -231,6 +231,8 @@ class S3Gateway:
             raise self.explain(operation, key, error.response.get("Error", {})) from error
         except NETWORK_ERRORS as error:
             raise self._tell_network(operation, key, error) from error
+        finally:
+            self._observed.key = ""
         return answer
 
     def _tell_network(self, operation: str, key: str, error: Exception) -> StorageError:

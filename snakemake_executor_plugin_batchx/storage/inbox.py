@@ -23,10 +23,18 @@ class Inbox:
         self._calls.append((call, args))
         if not self._is_woken:
             self._is_woken = True
-            self._loop.call_soon_threadsafe(self._make_calls)
+            try:
+                self._loop.call_soon_threadsafe(self._make_calls)
+            except RuntimeError:
+                self._is_woken = False
+                raise
 
     def _make_calls(self) -> None:
         self._is_woken = False  # first: what comes from now on wakes the loop again
         while self._calls:
             call, args = self._calls.popleft()
-            call(*args)
+            try:
+                call(*args)
+            except Exception as error:  # noqa: BLE001 - one must not keep the others from theirs
+                context = {"message": "a call from another thread failed", "exception": error}
+                self._loop.call_exception_handler(context)

@@ -12,10 +12,8 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts, read_facts
 from snakemake_executor_plugin_batchx.storage.checksums import (
     AwsChecksums,
-    Span,
-    compute_crc64,
-    encode_crc64,
-    read_crc64,
+    KeptChecksum,
+    read_kept,
 )
 from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.parts import READ_PART_BYTES, Part, iter_parts
@@ -23,10 +21,11 @@ from snakemake_executor_plugin_batchx.storage.room import check_room
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.temporary import make_temporary
 from snakemake_executor_plugin_batchx.storage.verifying import (
-    check_crc64,
     check_sha256,
     check_size,
+    digest_file,
     hash_file,
+    tell_damage,
 )
 from snakemake_executor_plugin_batchx.storage.wanted import (
     Download,
@@ -69,17 +68,17 @@ class Arrival:
             count = os.pwrite(self._descriptor, rest, offset)
             rest, offset = rest[count:], offset + count
 
-    async def verify(self, disk: Disk, bucket: str, size: int, crc64: str | None) -> None:
+    async def verify(self, disk: Disk, bucket: str, size: int, kept: KeptChecksum | None) -> None:
         """Raise DamageError where the file is not what S3 keeps, or not what was wanted."""
         wanted = self.wanted
         check_size(bucket, wanted.key, self.size, size)
-        if crc64 is not None:
-            span = Span(self._descriptor, 0, size)
-            found = encode_crc64(await disk.run_long(compute_crc64, span))
-            check_crc64(bucket, wanted.key, found, crc64)
         if wanted.sha256 is not None:
             found = await hash_file(disk, self.temporary)
             check_sha256(wanted.target, wanted.key, found, wanted.sha256)
+        elif kept is not None:
+            digest = await digest_file(disk, self.temporary, kept.make_digest())
+            if digest != kept.value:
+                raise tell_damage(bucket, wanted.key)
 
     def place(self, mtime: float) -> None:
         """Give the file its name, and its object's time if that was wanted."""
@@ -93,11 +92,11 @@ async def download_large(
     wire: Wire, bucket: Bucket, wanted: Download, facts: ObjectFacts, on_bytes: OnBytes
 ) -> ObjectFacts:
     """Bring a large object to its place; `facts` are those known, of which the etag counts."""
-    told: str | None = None
+    kept: KeptChecksum | None = None
     if not facts.etag or isinstance(bucket.checksums, AwsChecksums):
         params = list_read_params(bucket, facts.etag or None)
         head = await wire.request(bucket, "HeadObject", wanted.key, params)
-        facts, told = read_facts(wanted.key, head.headers), read_crc64(head.headers)
+        facts, kept = read_facts(wanted.key, head.headers), read_kept(head.headers)
     size = wanted.size or facts.size
     if not wanted.is_range:
         check_size(bucket.bucket, wanted.key, facts.size, size)
@@ -110,10 +109,11 @@ async def download_large(
             headers = await wire.fetch_file(
                 bucket, wanted.key, {"IfMatch": facts.etag}, arrival.temporary, size, on_bytes
             )
-            found = None if headers is None else read_facts(wanted.key, headers)
+            if headers is not None:
+                found, kept = read_facts(wanted.key, headers), kept or read_kept(headers)
         if found is None:
             found = await _fetch_parts(wire, bucket, arrival, facts, size, on_bytes)
-        await arrival.verify(wire.disk, bucket.bucket, size, told if is_whole else None)
+        await arrival.verify(wire.disk, bucket.bucket, size, kept if is_whole else None)
         await wire.disk.run_long(arrival.place, found.mtime)
     return found
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import botocore.httpsession
 from awscrt import common, http, s3
+from awscrt.exceptions import AwsCrtError
 from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.answers import Answer
 from snakemake_executor_plugin_batchx.storage.checksums import Content
 from snakemake_executor_plugin_batchx.storage.inbox import Inbox
@@ -34,6 +36,9 @@ ANSWER_SECONDS = 90.0
 """How long one answer is waited for before boto3, which sees each packet, asks instead."""
 
 CLOSE_SECONDS = 5.0
+
+NATIVE_ERRORS = (AwsCrtError, RuntimeError, UnicodeError, OSError)
+"""What awscrt raises where it cannot even begin."""
 
 Spelling = Mapping[str, tuple[str, str]]
 
@@ -88,14 +93,18 @@ class NativeClient:
         ended: asyncio.Future[None] = loop.create_future()
         answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
         timer = loop.call_later(ANSWER_SECONDS, _end, ended)
-        request = self._client.make_request(
-            type=s3.S3RequestType.DEFAULT,
-            operation_name=operation.name,
-            request=self._write_request(operation, key, params, content),
-            on_headers=answer.add_headers,
-            on_body=answer.add_body,
-            on_done=answer.end,
-        )
+        try:
+            request = self._client.make_request(
+                type=s3.S3RequestType.DEFAULT,
+                operation_name=operation.name,
+                request=self._write_request(operation, key, params, content),
+                on_headers=answer.add_headers,
+                on_body=answer.add_body,
+                on_done=answer.end,
+            )
+        except NATIVE_ERRORS:
+            timer.cancel()
+            return None
         try:
             await ended
         finally:
@@ -131,14 +140,17 @@ class NativeClient:
             done += count
             on_bytes(count)
 
-        request = self._file_client.make_request(
-            type=s3.S3RequestType.GET_OBJECT,
-            request=self._write_request(operation, key, params, b""),
-            recv_filepath=os.fspath(path),
-            on_headers=answer.add_headers,
-            on_done=answer.end,
-            on_progress=note_progress,
-        )
+        try:
+            request = self._file_client.make_request(
+                type=s3.S3RequestType.GET_OBJECT,
+                request=self._write_request(operation, key, params, b""),
+                recv_filepath=os.fspath(path),
+                on_headers=answer.add_headers,
+                on_done=answer.end,
+                on_progress=note_progress,
+            )
+        except NATIVE_ERRORS:
+            return None
         try:
             seen = -1
             while not ended.done() and seen < done:
@@ -247,6 +259,12 @@ def has_credentials(credentials: Any) -> bool:
     except (BotoCoreError, ClientError, OSError):
         return False
     return True
+
+
+def require_single_thread() -> None:
+    """Return when the process may fork. Raises BatchxError where threads of awscrt's go on."""
+    if not join_native_threads():
+        raise BatchxError("AWS's native client did not end: the job cannot go on.")
 
 
 def join_native_threads() -> bool:

@@ -1,6 +1,7 @@
 """The way to a bucket: which client makes its requests."""
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 from snakemake_executor_plugin_batchx.storage.answers import Answer
 from snakemake_executor_plugin_batchx.storage.checksums import Checksums, Content
 from snakemake_executor_plugin_batchx.storage.inbox import Inbox
-from snakemake_executor_plugin_batchx.storage.native import NativeClient
+from snakemake_executor_plugin_batchx.storage.native import NATIVE_ERRORS, NativeClient
 from snakemake_executor_plugin_batchx.storage.options import S3Options
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
@@ -77,9 +78,11 @@ class Route:
         self._is_known = True
         place = self.bucket.place
         if place is not None:
-            self._native = NativeClient(
-                place, self.bucket.credentials, self.bucket.ca_bundle, self._inbox
-            )
+            # What awscrt makes nothing of (a bundle of authorities, say) boto3 may.
+            with contextlib.suppress(*NATIVE_ERRORS):
+                self._native = NativeClient(
+                    place, self.bucket.credentials, self.bucket.ca_bundle, self._inbox
+                )
 
     def find_native(self) -> NativeClient | None:
         """Return awscrt's client, None where boto3 is to be asked."""

@@ -1,6 +1,5 @@
 """A job's objects in S3: fetched while its Snakemake starts, sent together when it has ended."""
 
-import asyncio
 import functools
 import os
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from snakemake_executor_plugin_batchx.storage.refusals import MISSING_CODES, Sto
 from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectGateway, set_mtime
 from snakemake_executor_plugin_batchx.storage.uploads import Upload
 from snakemake_executor_plugin_batchx.storage.wanted import Download
-from snakemake_executor_plugin_batchx.storage.wire import call_in_daemon
+from snakemake_executor_plugin_batchx.storage.wire import Wire
 
 TIMESTAMP = ".snakemake_timestamp"
 """The file by whose time Snakemake knows a directory's."""
@@ -62,7 +61,9 @@ class Exchange:
         for bucket, mine in _sort_by_bucket(places).items():
             self._send_to(bucket, mine)
         leftovers = [p for p in places if p.was_dir or p.path.is_dir()]
-        removals = [self.engine.submit(_remove_beside(place)) for place in leftovers]
+        removals = [
+            self.engine.submit(_remove_beside(self.engine.wire, place)) for place in leftovers
+        ]
         for removal in removals:
             removal.result()
 
@@ -101,8 +102,8 @@ def _iter_files(place: Place) -> Iterator[tuple[Path, str]]:
             yield path, f"{place.key}/{path.relative_to(place.path).as_posix()}"
 
 
-async def _remove_beside(place: Place) -> None:
-    await call_in_daemon(functools.partial(remove_leftovers, place))
+async def _remove_beside(wire: Wire, place: Place) -> None:
+    await wire.call(functools.partial(remove_leftovers, place))
 
 
 def remove_leftovers(place: Place) -> None:
@@ -156,13 +157,16 @@ class Fetch:
                 return None
         else:
             return Found(False, facts.size, place.path.stat().st_mtime)
-        below = await call_in_daemon(lambda: _list_below(place))
+        below = await self._engine.wire.call(lambda: _list_below(place))
         downloads = [self._plan_part(each) for each in below]
         if place.kept is not None:
             await self._fetch_kept(place.kept, list(zip(below, downloads, strict=True)))
             return self._finish_directory(below)
-        parts = [download(self._engine.wire, place.bucket, each) for each in downloads]
-        return self._finish_directory(await asyncio.gather(*parts))
+        await self._engine.wire.run_each(downloads, self._fetch_part)
+        return self._finish_directory(below)
+
+    async def _fetch_part(self, wanted: Download) -> None:
+        await download(self._engine.wire, self._place.bucket, wanted)
 
     async def _fetch_object(self) -> ObjectFacts:
         """Bring the object of the very key, without listing what is below it."""
@@ -170,7 +174,8 @@ class Fetch:
         if place.kept is None:
             wanted = Download(place.key, place.path, is_dated=True)
             return await download(self._engine.wire, place.bucket, wanted)
-        facts = await call_in_daemon(lambda: place.bucket.inspect_object(place.key))
+        wire = self._engine.wire
+        facts = await wire.call(lambda: place.bucket.inspect_object(place.key))
         wanted = Download(facts.key, place.path, facts.size, facts.etag, is_dated=True)
         await self._fetch_kept(place.kept, [(facts, wanted)])
         return facts
@@ -195,7 +200,7 @@ class Fetch:
             self._engine.download_all(bucket, downloads)
 
         # It may wait for other jobs of the host.
-        await call_in_daemon(lambda: kept.provide_all(list(wanted), fetch_all))
+        await self._engine.wire.call_waiting(lambda: kept.provide_all(list(wanted), fetch_all))
 
     def _plan_part(self, facts: ObjectFacts) -> Download:
         name = facts.key.removeprefix(self._place.key + "/")

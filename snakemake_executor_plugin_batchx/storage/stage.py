@@ -17,6 +17,10 @@ FileState = tuple[str, int, int]
 """Absolute path, size, mtime_ns: what must be equal for a file to count as unchanged."""
 
 
+class AbandonedError(Exception):
+    """Whoever had claimed a file did not send it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """Where the blob of a file's state will be; `is_mine` tells who sends it."""
@@ -70,15 +74,23 @@ class Stager:
                 path = os.path.join(self._base, entry.path)
                 status = os.stat(path)
                 states[entry.path] = (os.path.realpath(path), status.st_size, status.st_mtime_ns)
-        futures = self._claim(states.values())
-        self._provide([state for state, future in futures.items() if future.is_mine])
-        blobs = {state: future.blob.result() for state, future in futures.items()}
+        blobs = self._find_blobs(set(states.values()))
         return tuple(
             dataclasses.replace(entry, blob=blobs[state], mtime_ns=state[2])
             if (state := states.get(entry.path))
             else entry
             for entry in entries
         )
+
+    def _find_blobs(self, states: set[FileState]) -> dict[FileState, Blob]:
+        """Return the blobs of files, some of which other jobs may be sending."""
+        while True:
+            claims = self._claim(states)
+            self._provide([state for state, claim in claims.items() if claim.is_mine])
+            try:
+                return {state: claim.blob.result() for state, claim in claims.items()}
+            except AbandonedError:
+                continue  # whoever sent it failed, perhaps at another file: it is ours to try
 
     def _claim(self, states: Iterable[FileState]) -> dict[FileState, "Claim"]:
         """Return for each state where its blob will be, and whether this call has to send it."""
@@ -105,8 +117,8 @@ class Stager:
             with self._lock:
                 claimed = [self._known.pop(state) for state in states]  # the next job tries again
             for future in claimed:
-                future.set_exception(error)
-            raise
+                future.set_exception(AbandonedError())
+            raise error
         for state, blob in (blobs | sent).items():
             self._known[state].set_result(blob)
 

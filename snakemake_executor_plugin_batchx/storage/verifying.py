@@ -24,12 +24,11 @@ def check_size(bucket: str, key: str, size: int, wanted: int) -> None:
         )
 
 
-def check_crc64(bucket: str, key: str, found: str, told: str | None) -> None:
-    """Raise DamageError where a CRC64NVME is not that which S3 told, if it told one."""
-    if told not in {None, found}:
-        raise DamageError(
-            f"s3://{bucket}/{key} arrived with another checksum than S3 keeps of it: run it again."
-        )
+def tell_damage(bucket: str, key: str) -> DamageError:
+    """Return what is raised where a checksum is not the one that S3 keeps."""
+    return DamageError(
+        f"s3://{bucket}/{key} arrived with another checksum than S3 keeps of it: run it again."
+    )
 
 
 def check_sha256(target: Path, key: str, found: str, told: str | None) -> None:
@@ -41,12 +40,13 @@ def check_sha256(target: Path, key: str, found: str, told: str | None) -> None:
         )
 
 
-async def hash_file(disk: Disk, path: Path, digest: Any = None) -> str:
-    """Return the SHA-256 (hex) of a large file's content, or another digest of hashlib's.
+async def hash_file(disk: Disk, path: Path) -> str:
+    """Return the SHA-256 (hex) of a large file's content; it can be cancelled on the way."""
+    return (await digest_file(disk, path, hashlib.sha256())).hex()
 
-    It can be cancelled on the way.
-    """
-    digest = digest or hashlib.sha256()
+
+async def digest_file(disk: Disk, path: Path, digest: Any) -> bytes:
+    """Return a digest, with hashlib's methods, of a file's content; it can be cancelled."""
     with path.open("rb") as file:
 
         def update() -> int:
@@ -58,4 +58,4 @@ async def hash_file(disk: Disk, path: Path, digest: Any = None) -> str:
 
         while await disk.run_long(update):
             pass
-    return str(digest.hexdigest())
+    return bytes(digest.digest())

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from snakemake_executor_plugin_batchx.storage.answers import Answer, read_error
 from snakemake_executor_plugin_batchx.storage.budget import MEMORY_BYTES, Budget
 from snakemake_executor_plugin_batchx.storage.checksums import Content
+from snakemake_executor_plugin_batchx.storage.crew import FILES_AT_ONCE
 from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.inbox import Inbox
 from snakemake_executor_plugin_batchx.storage.native import NativeClient, has_credentials
 from snakemake_executor_plugin_batchx.storage.parts import Part
+from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.route import Bucket, Route
 from snakemake_executor_plugin_batchx.storage.spans import get_size
 
@@ -23,10 +25,14 @@ NATIVE_OPERATIONS = frozenset({"GetObject", "HeadObject", "PutObject", "UploadPa
 NATIVE_BYTES = 16 * 1024 * 1024
 """awscrt holds what it sends in memory; boto3 reads it bit by bit."""
 
+WRONG_STATUS = frozenset({301, 307, 400, 500, 502, 503, 504})
+"""Answers that may come of asking wrongly, or of a bad moment."""
+
 FINAL_STATUS = frozenset({404, 412, 416})
 """Refusals that no other client or try would change."""
 
 BOTO_REQUESTS = 16
+WAITING_CALLS = 64
 LARGE_FILES_AT_ONCE = 8
 
 FILE_MEMORY_BYTES = 24 * 1024 * 1024
@@ -45,6 +51,7 @@ class Wire:
         self._budget = budget
         self._routes: dict[Bucket, Route] = {}
         self._boto_room = asyncio.Semaphore(BOTO_REQUESTS)
+        self._waiting_room = asyncio.Semaphore(WAITING_CALLS)
         self.inbox = Inbox(asyncio.get_running_loop())
         self.disk = Disk()
         self.large_room = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
@@ -78,6 +85,29 @@ class Wire:
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
+    async def run_each(
+        self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Do `work` on all items, so many at once; the first failure ends the rest."""
+        room = asyncio.Semaphore(FILES_AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item in items:
+                    await room.acquire()
+                    group.create_task(work(item)).add_done_callback(lambda _: room.release())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Make a call that asks boto3, in a thread."""
+        async with self._boto_room:
+            return await call_in_daemon(call)
+
+    async def call_waiting(self, call: Callable[[], T]) -> T:
+        """Make a call that may wait long for others, in a thread."""
+        async with self._waiting_room:
+            return await call_in_daemon(call)
+
     async def request(
         self,
         bucket: Bucket,
@@ -93,9 +123,7 @@ class Wire:
         if not route.is_known:
             async with route.opening:
                 if not route.is_known:
-                    answer = await self._ask_boto(bucket, operation, key, params, content)
-                    route.note_first()
-                    return answer
+                    return await self._ask_first(route, operation, key, params, content)
         answered = await self._ask_native(route, operation, key, params, content)
         return answered or await self._ask_boto(bucket, operation, key, params, content)
 
@@ -157,12 +185,25 @@ class Wire:
         bucket = route.bucket
         told = {**bucket.options.list_params(operation), **params}
         answer = await native.perform(route.get_model(operation), key, told, content)
-        is_good = answer is not None and (answer.status < 300 or answer.status in FINAL_STATUS)
-        route.note_answer(is_good=is_good)
-        if answer is None or not is_good:
-            return None
-        if answer.status in FINAL_STATUS:
+        route.note_answer(is_good=answer is not None and answer.status not in WRONG_STATUS)
+        if answer is None or answer.status < 300:
+            return answer
+        # Of a HeadObject boto3 would be told no more than the status.
+        if answer.status in FINAL_STATUS or (operation, answer.status) == ("HeadObject", 403):
             raise bucket.explain(operation, key, read_error(answer.status, answer.body))
+        return None
+
+    async def _ask_first(
+        self, route: Route, operation: str, key: str, params: Mapping[str, Any], content: Content
+    ) -> Answer:
+        """Have boto3 show the way; a refusal does that, too."""
+        try:
+            answer = await self._ask_boto(route.bucket, operation, key, params, content)
+        except StorageError as error:
+            if error.code:
+                route.note_first()
+            raise
+        route.note_first()
         return answer
 
     async def _ask_boto(
@@ -173,10 +214,7 @@ class Wire:
         params: Mapping[str, Any],
         content: Content,
     ) -> Answer:
-        async with self._boto_room:
-            return await call_in_daemon(
-                functools.partial(bucket.perform, operation, key, params, content)
-            )
+        return await self.call(functools.partial(bucket.perform, operation, key, params, content))
 
 
 async def call_in_daemon(call: Callable[[], T]) -> T:

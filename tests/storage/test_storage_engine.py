@@ -288,6 +288,7 @@ from storage.test_storage_engine import make_session, BUCKET
 from snakemake_executor_plugin_batchx.storage.wanted import Download
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
+from snakemake_executor_plugin_batchx.storage.native import join_native_threads
 from snakemake_executor_plugin_batchx.storage.options import S3Options
 
 def fetch(name):
@@ -299,6 +300,7 @@ def fetch(name):
         engine.download_all(gateway, wanted)
 
 fetch("before")
+assert join_native_threads()
 tasks = Path("/proc/self/task")
 threads = [(tasks / name / "comm").read_text() for name in os.listdir(tasks)]
 pid = os.fork()
