@@ -128,6 +128,23 @@ def test_inputs_need_room_before_the_first_comes(
     assert files == (set() if missing_bytes else {"small", "large"})
 
 
+def test_inputs_at_absolute_paths_need_room_on_their_own_disk(
+    transfer: Transfer, store: MemoryStore, tmp_path: Path
+) -> None:
+    scratch, volume = tmp_path / "scratch", tmp_path / "volume"
+    scratch.mkdir()
+    volume.mkdir()
+    entry = put_file(store, str(volume / "reference"), b"r")
+    place_inputs(
+        transfer,
+        scratch,
+        [entry],
+        now_ns=NOW_NS,
+        find_free=lambda folder: 1 if folder.startswith(str(volume)) else 0,
+    )
+    assert (volume / "reference").read_bytes() == b"r"
+
+
 def test_inputs_without_content_need_no_room(transfer: Transfer, tmp_path: Path) -> None:
     entry = Entry("d", "dir", 0o755, NOW_NS - 9)
     place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS, find_free=lambda _: 0)

@@ -145,3 +145,16 @@ def test_who_fails_or_is_cancelled_while_holding_gives_back() -> None:
         await require_whole(budget, 2)
 
     asyncio.run(run())
+
+
+def test_who_is_cancelled_lets_those_behind_go_on() -> None:
+    async def run() -> None:
+        holders = Holders(Budget(3, WHOLE), [60, 80, 10])
+        await settle()
+        holders.tasks[1].cancel()
+        await settle()
+        held = list(holders.held)
+        await holders.end_all()
+        assert held == [0, 2]
+
+    asyncio.run(run())

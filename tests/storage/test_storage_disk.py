@@ -73,7 +73,7 @@ def test_failures_count_and_are_raised(disk: Disk, fake: FakeDisk) -> None:
     assert asyncio.run(run()) is False
 
 
-@pytest.mark.parametrize("cancellations", [0, 1])
+@pytest.mark.parametrize("cancellations", [0, 1, 2])
 def test_long_work_ends_first(disk: Disk, cancellations: int) -> None:
     assert asyncio.run(cancel_long_work(disk, cancellations)) == ["work", "caller"]
 
