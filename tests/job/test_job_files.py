@@ -26,6 +26,7 @@ from snakemake_executor_plugin_batchx.spec import (
 )
 from snakemake_executor_plugin_batchx.storage.fetch import HERE
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
+from snakemake_executor_plugin_batchx.storage.room import NoRoomError
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 ROOT = S3Root("bucket", ".batchx")
@@ -100,6 +101,54 @@ def test_inputs_that_the_host_keeps_are_linked_and_fetched_once(
         assert modes == [0o755, 0o644, 0o600, 0o640]
     assert (tmp_path / "one/ref/SA").samefile(tmp_path / "two/ref/SA")
     assert store.calls["GetObject"] == 1 + 2 * 2
+
+
+@pytest.mark.parametrize("missing_bytes", [0, 1])
+def test_inputs_need_room_before_the_first_comes(
+    transfer: Transfer, store: MemoryStore, tmp_path: Path, missing_bytes: int
+) -> None:
+    entries = [
+        Entry("d", "dir", 0o755, NOW_NS - 9),
+        put_file(store, "d/small", b"s" * 10),
+        put_file(store, "large", b"l" * (SMALL_FILE_BYTES + 1)),
+    ]
+    needed = SMALL_FILE_BYTES + 11
+    asked: list[str] = []
+
+    def find_free(folder: str) -> int:
+        asked.append(folder)
+        return needed - missing_bytes
+
+    may_fail = pytest.raises(NoRoomError, match="What the job reads needs")
+    with may_fail if missing_bytes else contextlib.nullcontext():
+        place_inputs(transfer, tmp_path, entries, now_ns=NOW_NS, find_free=find_free)
+    assert asked == [str(tmp_path)]
+    assert store.calls["GetObject"] == (0 if missing_bytes else 2)
+    files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == (set() if missing_bytes else {"small", "large"})
+
+
+def test_inputs_at_absolute_paths_need_room_on_their_own_disk(
+    transfer: Transfer, store: MemoryStore, tmp_path: Path
+) -> None:
+    scratch, volume = tmp_path / "scratch", tmp_path / "volume"
+    scratch.mkdir()
+    volume.mkdir()
+    entry = put_file(store, str(volume / "reference"), b"r")
+    place_inputs(
+        transfer,
+        scratch,
+        [entry],
+        now_ns=NOW_NS,
+        find_free=lambda folder: 1 if folder.startswith(str(volume)) else 0,
+    )
+    assert (volume / "reference").read_bytes() == b"r"
+
+
+def test_inputs_without_content_need_no_room(transfer: Transfer, tmp_path: Path) -> None:
+    entry = Entry("d", "dir", 0o755, NOW_NS - 9)
+    place_inputs(transfer, tmp_path, [entry], now_ns=NOW_NS, find_free=lambda _: 0)
+    assert (tmp_path / "d").is_dir()
 
 
 def test_a_link_that_a_killed_job_left_is_no_input_in_place(

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_plugin_batchx.job.usage import MemoryReading, has_own_group, read_memory
+from snakemake_executor_plugin_batchx.job.usage import (
+    MemoryReading,
+    has_own_group,
+    read_memory,
+    read_memory_limit,
+)
 
 MIB = 1024 * 1024
 V2 = {
@@ -59,3 +64,26 @@ def test_a_group_is_ours_when_nobody_else_is_in_it(
     tmp_path: Path, files: dict[str, str], is_own: bool
 ) -> None:
     assert has_own_group({1, 7}, write_group(tmp_path, files)) is is_own
+
+
+NO_LIMIT_V1 = 2**63 - 4096
+"""Of version 1, in whole pages."""
+
+
+@pytest.mark.parametrize(
+    ("files", "limit_bytes"),
+    [
+        ({"memory.max": f"{512 * MIB}\n"}, 512 * MIB),
+        ({"memory.max": "max\n"}, None),
+        ({"memory/memory.limit_in_bytes": f"{256 * MIB}\n"}, 256 * MIB),
+        ({"memory/memory.limit_in_bytes": f"{NO_LIMIT_V1}\n"}, None),
+        ({"memory.max": f"{MIB}\n", "memory/memory.limit_in_bytes": f"{2 * MIB}\n"}, MIB),
+        ({"memory.max": ""}, None),
+        ({}, None),
+    ],
+    ids=["v2", "v2 without", "v1", "v1 without", "both", "empty", "none"],
+)
+def test_a_memory_limit_is_read(
+    tmp_path: Path, files: dict[str, str], limit_bytes: int | None
+) -> None:
+    assert read_memory_limit(write_group(tmp_path, files)) == limit_bytes

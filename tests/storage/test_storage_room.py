@@ -1,0 +1,43 @@
+"""Whether a disk has room."""
+
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_plugin_batchx.storage.room import NoRoomError, check_room, find_free_bytes
+
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("needed", "free", "words"),
+    [
+        (0, 0, ""),
+        (1, 1, ""),
+        (GIB, 2 * GIB, ""),
+        (1, 0, "What you read needs 1 B, the disk of {folder} has 0 B: "),
+        (2 * GIB + 1, 2 * GIB, "needs 2.0 GiB, the disk of {folder} has 2.0 GiB: "),
+        (3 * GIB, GIB // 2, "needs 3.0 GiB, the disk of {folder} has 512.0 MiB: take a larger"),
+    ],
+)
+def test_too_little_is_told(tmp_path: Path, needed: int, free: int, words: str) -> None:
+    asked: list[str] = []
+
+    def find_free(folder: str) -> int:
+        asked.append(folder)
+        return free
+
+    if not words:
+        check_room(tmp_path, needed, "What you read", find_free)
+    else:
+        with pytest.raises(NoRoomError) as told:
+            check_room(tmp_path, needed, "What you read", find_free)
+        assert words.format(folder=tmp_path) in str(told.value)
+    assert asked == [str(tmp_path)]
+
+
+def test_the_disk_is_asked(tmp_path: Path) -> None:
+    assert find_free_bytes(str(tmp_path)) > 0
+    check_room(tmp_path, 1, "One byte")
+    with pytest.raises(NoRoomError, match="--batchx-scratch"):
+        check_room(tmp_path, 2**70, "Too much")
