@@ -62,9 +62,7 @@ def place_inputs(
     linked = _place_kept(transfer, base, kept, cached.cache) if cached is not None else set()
     here = {e.path for e in kept}
     wanted = [(e.blob, base / e.path) for e in missing if e.blob and e.path not in here]
-    total_bytes = sum(blob.size for blob, _ in wanted)
-    if total_bytes:
-        check_room(base, total_bytes, "What the job reads", find_free)
+    _check_room(base, wanted, find_free)
     transfer.fetch_blobs(wanted)
     own = tuple(entry for entry in missing if base / entry.path not in linked)
     apply_modes(str(base), own)
@@ -72,6 +70,17 @@ def place_inputs(
         dataclasses.replace(entry, mtime_ns=min(entry.mtime_ns, now_ns)) for entry in own
     )
     apply_times(str(base), clamped)
+
+
+def _check_room(base: Path, wanted: Sequence[tuple[Blob, Path]], find_free: FindFree) -> None:
+    """Raise NoRoomError where a disk has no room for the files; absolute paths have their own."""
+    needed: dict[Path, int] = {}
+    for blob, path in wanted:
+        folder = base if path.is_relative_to(base) else path.parent
+        needed[folder] = needed.get(folder, 0) + blob.size
+    for folder, size in needed.items():
+        if size:
+            check_room(folder, size, "What the job reads", find_free)
 
 
 def _place_kept(

@@ -11,6 +11,7 @@ from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.wire import Wire
+from snakemake_executor_plugin_batchx.storage.words import count_files
 
 RESTORE_HEADER = "x-amz-restore"
 """Of HeadObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
@@ -36,13 +37,13 @@ def require_restored(
     first = f"s3://{bucket.bucket}/{(frozen or ongoing)[0]}"
     if frozen and restore_days is None:
         raise BatchxError(
-            f"{len(frozen)} objects are archived in Glacier, {first} the first: have them restored "
-            "by --restore DAYS, or leave them out by --exclude."
+            f"{first} is archived in Glacier ({count_files(len(frozen))} in all): have it restored "
+            "by --restore DAYS, or leave it out by --exclude."
         )
     engine.gather(functools.partial(_ask_back, engine.wire, bucket, restore_days or 1), frozen)
     raise BatchxError(
-        f"{len(frozen) + len(ongoing)} objects are on their way back from Glacier, {first} the "
-        "first; that takes up to 12 hours, from DEEP_ARCHIVE up to 48. Nothing was fetched: run it "
+        f"{first} is on its way back from Glacier ({count_files(len(frozen) + len(ongoing))} in "
+        "all); that takes 3 to 5 hours, from DEEP_ARCHIVE up to 12. Nothing was fetched: run it "
         "again then."
     )
 

@@ -53,12 +53,17 @@ class Budget:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.release(size)
+            else:
+                self._serve()  # those behind may fit
             raise
 
     def release(self, size: int) -> None:
         """Give back what was acquired with the same size."""
         self._free_connections += 1
         self._free_bytes += min(size, self.memory_bytes)
+        self._serve()
+
+    def _serve(self) -> None:
         while self._queue:
             turn, wanted = self._queue[0]
             if not turn.done() and not self._take_now(wanted):

@@ -1,6 +1,7 @@
 """The work of one caller on an event loop: so much at once, ended together."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -29,6 +30,8 @@ class Crew:
         self._ended = threading.Event()
 
     def __enter__(self) -> "Crew":
+        self._is_closing = False
+        self._ended.clear()
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -52,11 +55,13 @@ class Crew:
 
     def cancel(self, error: BaseException | None = None) -> None:
         """End what is under way, and begin nothing more; `error` is then raised."""
-        self._inbox.post(self._cancel_all, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._inbox.post(self._cancel_all, error)
 
     def _await_end(self) -> None:
-        self._inbox.post(self._close)  # after all that was to be started: calls keep their order
-        self._ended.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all its work
+            self._inbox.post(self._close)  # after all that was to be started: calls keep order
+            self._ended.wait()
 
     def _close(self) -> None:
         self._is_closing = True

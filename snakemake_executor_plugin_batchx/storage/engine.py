@@ -76,6 +76,7 @@ class Engine:
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
         self._wire.close()
+        self._wire.inbox.close()
         loop.close()  # last: what awscrt still has to say finds it
 
     @property

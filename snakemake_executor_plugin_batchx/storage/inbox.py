@@ -17,9 +17,16 @@ class Inbox:
         self._loop = loop
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_woken = False
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Take no more: the loop has ended."""
+        self._is_closed = True
 
     def post(self, call: Callable[..., object], *args: Any) -> None:
         """Have a call made. Raises RuntimeError where the loop is closed."""
+        if self._is_closed or self._loop.is_closed():
+            raise RuntimeError("the loop has ended")
         self._calls.append((call, args))
         if not self._is_woken:
             self._is_woken = True

@@ -61,11 +61,7 @@ class Exchange:
         for bucket, mine in _sort_by_bucket(places).items():
             self._send_to(bucket, mine)
         leftovers = [p for p in places if p.was_dir or p.path.is_dir()]
-        removals = [
-            self.engine.submit(_remove_beside(self.engine.wire, place)) for place in leftovers
-        ]
-        for removal in removals:
-            removal.result()
+        self.engine.gather(functools.partial(_remove_beside, self.engine.wire), leftovers)
 
     def _send_to(self, bucket: ObjectGateway, places: list[Place]) -> None:
         try:

@@ -113,12 +113,12 @@ class Stager:
             blobs = self._find_known(states)
             rest = [state for state in states if state not in blobs]
             sent = self._send(rest)
-        except BaseException as error:
+        except BaseException:
             with self._lock:
                 claimed = [self._known.pop(state) for state in states]  # the next job tries again
             for future in claimed:
                 future.set_exception(AbandonedError())
-            raise error
+            raise
         for state, blob in (blobs | sent).items():
             self._known[state].set_result(blob)
 

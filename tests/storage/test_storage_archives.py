@@ -17,8 +17,8 @@ FROZEN = None
 ONGOING = 'ongoing-request="true"'
 RESTORED = 'ongoing-request="false", expiry-date="Fri, 21 Dec 2029 00:00:00 GMT"'
 
-BY_SYNC = "have them restored by --restore DAYS, or leave them out by --exclude"
-COMING = "on their way back from Glacier"
+BY_SYNC = "have it restored by --restore DAYS, or leave it out by --exclude"
+COMING = "on its way back from Glacier"
 
 
 class ArchiveStore(MemoryStore):
@@ -62,12 +62,12 @@ def test_what_is_back_is_read(
 @pytest.mark.parametrize(
     ("states", "days", "asked", "words"),
     [
-        ({"a": RESTORED, "b": FROZEN, "c": FROZEN}, None, [], [BY_SYNC, "2 objects", "/b "]),
+        ({"a": RESTORED, "b": FROZEN, "c": FROZEN}, None, [], [BY_SYNC, "2 files in all", "/b "]),
         ({"a": ONGOING, "b": FROZEN}, None, [], [BY_SYNC, "s3://memory/b "]),
-        ({"a": FROZEN, "b": FROZEN}, 7, ["a", "b"], [COMING, "2 objects", "s3://memory/a "]),
-        ({"a": ONGOING, "b": FROZEN, "c": RESTORED}, 7, ["b"], [COMING, "2 objects"]),
-        ({"a": ONGOING, "b": ONGOING}, 7, [], [COMING, "2 objects", "s3://memory/a "]),
-        ({"a": ONGOING, "b": ONGOING}, None, [], [COMING, "2 objects", "run it again then"]),
+        ({"a": FROZEN, "b": FROZEN}, 7, ["a", "b"], [COMING, "2 files in all", "s3://memory/a "]),
+        ({"a": ONGOING, "b": FROZEN, "c": RESTORED}, 7, ["b"], [COMING, "2 files in all"]),
+        ({"a": ONGOING, "b": ONGOING}, 7, [], [COMING, "2 files in all", "s3://memory/a "]),
+        ({"a": ONGOING, "b": ONGOING}, None, [], [COMING, "2 files in all", "run it again then"]),
     ],
 )
 def test_what_is_not_is_told_and_asked_back_once(

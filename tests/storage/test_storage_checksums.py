@@ -24,7 +24,7 @@ from snakemake_executor_plugin_batchx.storage.checksums import (
     encode_crc64,
     is_aws_endpoint,
     iter_content,
-    read_crc64,
+    read_kept,
 )
 
 CHECK = 0xAE8B14860A799888
@@ -114,17 +114,35 @@ def test_aws_gets_crc64_and_others_md5(url: str, is_aws: bool) -> None:
     assert isinstance(choose_checksums(url), AwsChecksums if is_aws else PlainChecksums)
 
 
+DATA = b"123456789"
+MD5 = hashlib.md5(DATA).hexdigest()
+KEPT = {
+    CRC64_HEADER: "rosUhgp5mIg=",
+    "x-amz-checksum-crc32": "y/Q5Jg==",
+    "x-amz-checksum-crc32c": "4waSgw==",
+    "x-amz-checksum-sha1": base64.b64encode(hashlib.sha1(DATA).digest()).decode(),
+    "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(DATA).digest()).decode(),
+    "etag": f'"{MD5}"',
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_whatever_s3_keeps_is_compared(name: str) -> None:
+    kept = read_kept({name: KEPT[name]})
+    assert kept is not None
+    assert kept.fits(DATA)
+    assert not kept.fits(DATA + b"0")
+
+
 @pytest.mark.parametrize(
-    ("headers", "crc64"),
+    "headers",
     [
-        ({}, None),
-        ({CRC64_HEADER: "x"}, "x"),
-        ({CRC64_HEADER: "x", TYPE_HEADER: "FULL_OBJECT"}, "x"),
-        ({CRC64_HEADER: "x", TYPE_HEADER: "COMPOSITE"}, None),
-        ({TYPE_HEADER: "FULL_OBJECT"}, None),
+        {},
+        {"etag": f'"{MD5}-1"'},
+        {"etag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"},
+        {CRC64_HEADER: KEPT[CRC64_HEADER], TYPE_HEADER: "COMPOSITE"},
+        {"x-amz-checksum-sha256": KEPT["x-amz-checksum-sha256"] + "-3"},
     ],
 )
-def test_only_the_whole_objects_checksum_is_read(
-    headers: dict[str, str], crc64: str | None
-) -> None:
-    assert read_crc64(headers) == crc64
+def test_what_says_nothing_of_the_content_is_not_compared(headers: dict[str, str]) -> None:
+    assert read_kept(headers) is None
