@@ -274,8 +274,8 @@ class JobRun:
         return Usage(
             wall_seconds=round(ended - self._clock.begun, 3),
             cpu_seconds=round(outcome.cpu_seconds, 3),
-            stage_in_seconds=round(self._clock.staged - self._clock.begun, 3),
-            stage_out_seconds=round(ended - self._clock.worked, 3),
+            stage_in_seconds=round((self._clock.staged or ended) - self._clock.begun, 3),
+            stage_out_seconds=round(ended - (self._clock.worked or ended), 3),
             bytes_in=self._bytes_in,
             bytes_out=bytes_out,
             peak_memory_mib=round(peak_mib, 1) or None,

@@ -183,6 +183,22 @@ def test_write_protected_outputs_arrive_so_and_are_not_replaced(workspace: Works
     assert path.read_text() == "1\n"
 
 
+def test_without_a_place_to_work_a_job_says_so(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    workspace.write(
+        Snakefile="""
+            rule one:
+                output: "a.txt"
+                shell: "touch {output}"
+            """
+    )
+    run = workspace.snakemake("--batchx-scratch", str(tmp_path / "file" / "below"), "a.txt")
+    assert run.exit_code == 1
+    assert "Set --batchx-scratch to a folder" in run.output
+    (usage,) = [event["usage"] for event in workspace.read_journal("verdict")]
+    assert 0 <= usage["stage_out_seconds"] <= usage["wall_seconds"]
+
+
 @pytest.mark.parametrize("folder", ["scratch", "other scratch"])
 def test_scratch_is_used_and_removed(workspace: Workspace, tmp_path: Path, folder: str) -> None:
     scratch = tmp_path / folder
