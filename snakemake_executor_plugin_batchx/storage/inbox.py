@@ -1,6 +1,7 @@
 """Calls from other threads to an event loop, which is woken once for many of them."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,11 @@ class Inbox:
             except RuntimeError:
                 self._is_woken = False
                 raise
+
+    def tell(self, call: Callable[..., object], *args: Any) -> None:
+        """Have a call made, if the loop goes on: who hears of an answer late has nobody to tell."""
+        with contextlib.suppress(RuntimeError):
+            self.post(call, *args)
 
     def _make_calls(self) -> None:
         self._is_woken = False  # first: what comes from now on wakes the loop again

@@ -91,7 +91,7 @@ class NativeClient:
         """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
-        answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
+        answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
         timer = loop.call_later(ANSWER_SECONDS, _end, ended)
         try:
             request = self._client.make_request(
@@ -129,11 +129,11 @@ class NativeClient:
         if self._file_client is None:
             self._file_client = self._open_client(target_throughput=FILE_BYTES_PER_SECOND)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        answer = _AnswerInParts(lambda: self._inbox.post(_end, ended))
+        answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
         done = 0
 
         def note_progress(progress: int, **_: Any) -> None:
-            self._inbox.post(add_progress, progress)
+            self._inbox.tell(add_progress, progress)
 
         def add_progress(count: int) -> None:
             nonlocal done
