@@ -12,12 +12,13 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import botocore.httpsession
 from botocore.exceptions import BotoCoreError, ClientError
+
+from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
 
 try:
     from awscrt import exceptions as crt_exceptions
@@ -45,16 +46,6 @@ BYTES_PER_SECOND = 625_000_000
 
 SOUND_STATUS = {403, 404, 500, 502, 503, 504}
 """Refusals that boto3 would get, too; others (redirects, 400) may come of asking wrongly."""
-
-
-@dataclass(frozen=True)
-class BucketPlace:
-    """Where boto3 finds the objects of a bucket: `https://host/path` and the object's key."""
-
-    is_tls: bool
-    host: str
-    path: str
-    region: str
 
 
 class BulkReader:
@@ -219,32 +210,3 @@ def read_observed(client: Any, bucket: str, key: str) -> tuple[bytes | None, Buc
     finally:
         client.meta.events.unregister("before-send.s3.GetObject", observe)
     return content, seen[-1] if seen else None
-
-
-def find_place(url: str, authorization: str | bytes, key: str) -> BucketPlace | None:
-    """Return the place of the bucket that a signed GetObject of `key` went to.
-
-    None where it was of another key, or signed in another way than Signature Version 4 for S3
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html).
-    """
-    signed = authorization.decode() if isinstance(authorization, bytes) else authorization
-    algorithm, _, rest = signed.partition(" ")
-    scope = rest.partition(",")[0].removeprefix("Credential=").split("/")
-    parts = urllib.parse.urlsplit(url)
-    quoted = urllib.parse.quote(key, safe="/~")
-    if algorithm != "AWS4-HMAC-SHA256" or scope[-2:-1] != ["s3"] or parts.query:
-        return None
-    if not parts.path.endswith("/" + quoted):
-        return None
-    path = parts.path.removesuffix(quoted)
-    return BucketPlace(parts.scheme == "https", parts.netloc, path, scope[-3])
-
-
-def has_proxy(configured: Mapping[str, str | None] | None, place: BucketPlace) -> bool:
-    """Tell whether requests go through a proxy: `configured` for the client, or the system's."""
-    scheme = "https" if place.is_tls else "http"
-    if configured is not None:
-        return bool(configured.get(scheme))
-    if urllib.request.proxy_bypass(place.host):
-        return False
-    return scheme in urllib.request.getproxies()
