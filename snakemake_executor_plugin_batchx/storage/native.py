@@ -130,16 +130,7 @@ class NativeClient:
             self._file_client = self._open_client(target_throughput=FILE_BYTES_PER_SECOND)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
-        done = 0
-
-        def note_progress(progress: int, **_: Any) -> None:
-            self._inbox.tell(add_progress, progress)
-
-        def add_progress(count: int) -> None:
-            nonlocal done
-            done += count
-            on_bytes(count)
-
+        moved = _Moved(on_bytes)
         try:
             request = self._file_client.make_request(
                 type=s3.S3RequestType.GET_OBJECT,
@@ -147,22 +138,19 @@ class NativeClient:
                 recv_filepath=os.fspath(path),
                 on_headers=answer.add_headers,
                 on_done=answer.end,
-                on_progress=note_progress,
+                on_progress=lambda progress, **_: self._inbox.tell(moved.add, progress),
             )
         except NATIVE_ERRORS:
             return None
         try:
-            seen = -1
-            while not ended.done() and seen < done:
-                seen = done
-                await asyncio.wait([ended], timeout=ANSWER_SECONDS)
+            await moved.await_end(ended)
         finally:
             if not ended.done():
                 request.cancel()
             del request  # an error's traceback would keep the client from ending
-        got = answer.get_answer() if ended.done() else None
+        got = answer.get_answer()
         if got is None or got.status >= 300:
-            on_bytes(-done)
+            on_bytes(-moved.count)
             return None
         return got.headers
 
@@ -196,6 +184,26 @@ class NativeClient:
         del self._client, self._file_client, clients
         for each in ended:
             each.wait(CLOSE_SECONDS)
+
+
+class _Moved:
+    """How far a file is."""
+
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self._on_bytes = on_bytes
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        """Note that so many more bytes have come."""
+        self.count += count
+        self._on_bytes(count)
+
+    async def await_end(self, ended: "asyncio.Future[None]") -> None:
+        """Return when it has ended, or has not moved for ANSWER_SECONDS."""
+        seen = -1
+        while not ended.done() and seen < self.count:
+            seen = self.count
+            await asyncio.wait([ended], timeout=ANSWER_SECONDS)
 
 
 class _AnswerInParts:
