@@ -40,6 +40,12 @@ ALWAYS_TAKEN = (
     "libnss_files.so.2",
 )
 
+OPENED_BY_NAME = {"_awscrt*.so": (b"\0libnuma.so", b"\0/ibnuma.so")}
+"""What a module opens where the image has it, and does without where it has not; and the absolute
+path that nothing has, put in its place. No search path helps: the loader's own folders come last,
+an image's musl may be there, and awscrt calls what it did not find in a library
+(https://github.com/awslabs/aws-c-common/blob/main/source/common.c)."""
+
 ELF_MAGIC = b"\x7fELF"
 
 FOUND = re.compile(r"^\s*([^\s/]+) => (/.*) \(0x[0-9a-f]+\)$", re.MULTILINE)
@@ -149,6 +155,14 @@ def bind_to_runtime(tree: Path, interpreter: Interpreter) -> None:
     ]
     with ThreadPoolExecutor(PATCH_WORKERS) as pool:
         list(pool.map(lambda path: _bind_file(patchelf, path), files))
+    for path in files:
+        _hide_names(path)
+
+
+def _hide_names(path: Path) -> None:
+    for pattern, (name, instead) in OPENED_BY_NAME.items():
+        if path.match(pattern):
+            path.write_bytes(path.read_bytes().replace(name, instead))
 
 
 def _bind_file(patchelf: str, path: Path) -> None:

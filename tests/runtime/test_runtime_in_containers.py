@@ -120,6 +120,8 @@ def box(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     hostile = tmp_path_factory.mktemp("hostile")
     for path in (runtime.base_tree / "lib").glob("*.so*"):
         (hostile / path.name).write_text("no library at all")
+    # awscrt opens this one wherever it is, and falls over if it lacks a function.
+    shutil.copyfile(runtime.base_tree / "lib" / "libm.so.6", hostile / "libnuma.so.1")
     for name in ("os", "json", "encodings", "sitecustomize"):
         (hostile / f"{name}.py").write_text("raise SystemExit('the image got in')\n")
     image = f"batchx-test-runtime:{os.getpid()}"
