@@ -30,9 +30,8 @@ from snakemake_executor_plugin_batchx.job.environment_archive import (
     pack_environment,
     place_environment,
 )
-from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
+from snakemake_executor_plugin_batchx.job.usage import choose_transfer_memory
 from snakemake_executor_plugin_batchx.spec import Blob, StepEnvironment, decode, encode
-from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
@@ -184,7 +183,7 @@ class EnvironmentCache:
         self._unlock(content)  # the others of this host need not wait for the upload
         if not is_owed:
             return
-        with Transfer(store, choose_memory_bytes(read_memory_limit())) as transfer:
+        with Transfer(store, choose_transfer_memory()) as transfer:
             blob = transfer.send_file(
                 archive,
                 lambda sha256: self._root.get_environment_archive_key(key_name, sha256),

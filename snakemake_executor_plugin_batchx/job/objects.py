@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.note import Note, write_note
-from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
+from snakemake_executor_plugin_batchx.job.usage import choose_transfer_memory
 from snakemake_executor_plugin_batchx.spec import JobSpec
-from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 
@@ -44,7 +43,7 @@ def open_objects(
     objects = JobObjects(
         job.storage_files,
         Path.cwd() / job.storage_dir,
-        memory_bytes=choose_memory_bytes(read_memory_limit()),
+        memory_bytes=choose_transfer_memory(),
         kept=kept,
         s3_options=s3_options,
     )

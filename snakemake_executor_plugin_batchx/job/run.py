@@ -51,9 +51,9 @@ from snakemake_executor_plugin_batchx.job.sources import (
     provide_packages,
 )
 from snakemake_executor_plugin_batchx.job.usage import (
+    choose_transfer_memory,
     has_own_group,
     read_memory,
-    read_memory_limit,
 )
 from snakemake_executor_plugin_batchx.spec import (
     EXIT_TERMINATED,
@@ -65,7 +65,6 @@ from snakemake_executor_plugin_batchx.spec import (
     decode,
     open_packet,
 )
-from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
@@ -107,7 +106,7 @@ class JobRun:
         self._bytes_in = 0
         self._is_counted = has_own_group({os.getpid(), os.getppid()})
         self._memory_before = read_memory()
-        self._memory_bytes = choose_memory_bytes(read_memory_limit())
+        self._memory_bytes = choose_transfer_memory()
         packet = open_packet(lambda offset, size: store.read_range(spec_key, offset, size))
         version = packet.header["version"]
         if version != SPEC_VERSION:

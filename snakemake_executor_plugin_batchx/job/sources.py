@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.job.usage import read_memory_limit
+from snakemake_executor_plugin_batchx.job.usage import choose_transfer_memory
 from snakemake_executor_plugin_batchx.spec import Entry, JobSpec, SharedSpec
 from snakemake_executor_plugin_batchx.storage.absent import (
     Placed,
@@ -16,7 +16,6 @@ from snakemake_executor_plugin_batchx.storage.absent import (
     remove_placed,
 )
 from snakemake_executor_plugin_batchx.storage.absolute import place_absolute
-from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
 from snakemake_executor_plugin_batchx.storage.packages import add_packages, is_importable
 from snakemake_executor_plugin_batchx.storage.sources import (
     HOME_PART,
@@ -90,7 +89,7 @@ def provide_packages(store: ObjectStore, shared: SharedSpec, scratch: Path) -> P
     if packages is None or all(map(is_importable, packages.modules)):
         return None
     archive, folder = scratch / "packages.tar.gz", scratch / PACKAGES
-    with Transfer(store, choose_memory_bytes(read_memory_limit())) as transfer:
+    with Transfer(store, choose_transfer_memory()) as transfer:
         transfer.fetch_object(packages.key, archive)
     add_packages(archive, folder)
     archive.unlink()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from snakemake_executor_plugin_batchx.storage.budget import choose_memory_bytes
+
 CGROUP = Path("/sys/fs/cgroup")
 MIB = 1024 * 1024
 NO_LIMIT_BYTES = 2**60
@@ -50,6 +52,11 @@ def read_memory_limit(cgroup: Path = CGROUP) -> int | None:
     text = (_read_first(cgroup, LIMIT_FILES) or "").strip()
     # Version 1 says "no limit" with the largest number of pages.
     return int(text) if text.isdigit() and int(text) < NO_LIMIT_BYTES else None
+
+
+def choose_transfer_memory() -> int:
+    """Return how many bytes this container's transfers may hold."""
+    return choose_memory_bytes(read_memory_limit())
 
 
 def _read_first(cgroup: Path, names: tuple[str, ...]) -> str | None:

@@ -7,25 +7,18 @@ counts: errors are told, and tries repeated, in one place only.
 """
 
 import math
-import os
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
-import botocore.httpsession
+from awscrt import http, s3
+from awscrt.exceptions import AwsCrtError
 from botocore.exceptions import BotoCoreError, ClientError
 
+from snakemake_executor_plugin_batchx.storage.native import CLOSE_SECONDS, open_client
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
-
-try:
-    from awscrt import exceptions as crt_exceptions
-    from awscrt import http, s3
-    from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
-except ImportError:  # boto3 without its extra, as some distributors ship it
-    s3 = None
 
 ENOUGH_KEYS = 4
 """Fewer are not worth another client."""
@@ -38,11 +31,6 @@ ANSWER_SECONDS = 30.0
 
 OFF_SECONDS = 300.0
 """How long it is not tried again once nothing was answered."""
-
-CLOSE_SECONDS = 5.0
-
-BYTES_PER_SECOND = 625_000_000
-"""What awscrt makes its connections for: 5 Gbit/s are some fifty."""
 
 SOUND_STATUS = {403, 404, 500, 502, 503, 504}
 """Refusals that boto3 would get, too; others (redirects, 400) may come of asking wrongly."""
@@ -73,7 +61,7 @@ class BulkReader:
         self._off_seconds = off_seconds
         self._lock = threading.Lock()
         self._native: NativeClient | None = None
-        self._off_until = math.inf if s3 is None else 0.0
+        self._off_until = 0.0
 
     def __enter__(self) -> "BulkReader":
         return self
@@ -99,7 +87,7 @@ class BulkReader:
             deadline = time.monotonic() + self._answer_seconds
             reads = [NativeRead(native, key) for key in keys if key not in found]
             taken = {read.key: read.take(deadline) for read in reads}
-        except (BotoCoreError, ClientError, OSError, RuntimeError, crt_exceptions.AwsCrtError):
+        except (BotoCoreError, ClientError, OSError, RuntimeError, AwsCrtError):
             self._turn_off()
             return found
         if not any(read.is_answered for read in reads):
@@ -130,19 +118,8 @@ class NativeClient:
     """awscrt's client for one bucket."""
 
     def __init__(self, place: BucketPlace, credentials: Any, ca_bundle: str | None) -> None:
-        # As boto3 has it (botocore/endpoint.py, _get_verify_value).
-        trusted = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
         self.place = place
-        self._client = create_s3_crt_client(
-            place.region,
-            crt_credentials_provider=BotocoreCRTCredentialsWrapper(
-                credentials
-            ).to_crt_credentials_provider(),
-            num_threads=1,
-            target_throughput=BYTES_PER_SECOND,
-            use_ssl=place.is_tls,
-            verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
-        )
+        self._client = open_client(place, credentials, ca_bundle)
 
     def request(self, key: str, **callbacks: Any) -> Any:
         """Begin a GetObject; return awscrt's request."""

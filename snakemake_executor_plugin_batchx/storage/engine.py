@@ -52,9 +52,8 @@ class Engine:
     `memory_bytes` is for content on its way. Its thread begins with the first transfer.
     """
 
-    def __init__(self, memory_bytes: int | None = None, connections: int = CONNECTIONS) -> None:
+    def __init__(self, memory_bytes: int | None = None) -> None:
         self._memory_bytes = memory_bytes or choose_memory_bytes(None)
-        self._connections = connections
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -209,7 +208,7 @@ class Engine:
             return self._loop
 
     async def _open_wire(self) -> Wire:
-        return Wire(Budget(self._connections, self._memory_bytes))
+        return Wire(Budget(CONNECTIONS, self._memory_bytes))
 
     async def _end_tasks(self) -> None:
         for task in list(self._submitted):

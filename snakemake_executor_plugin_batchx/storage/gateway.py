@@ -9,10 +9,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-import s3transfer.exceptions
 from awscrt.exceptions import AwsCrtError
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
 from botocore import xform_name
 from botocore.config import Config
 
@@ -51,27 +48,14 @@ fails before they begin."""
 
 BODY_PAUSE_SECONDS = 1.0
 
-PART_BYTES = 8 * 1024 * 1024
-
 CONFLICT_TRIES = 5
 
 DELETE_BATCH = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
-TRANSFER_CONFIG = TransferConfig(
-    multipart_threshold=PART_BYTES,
-    multipart_chunksize=PART_BYTES,
-    max_concurrency=4,
-    # With awscrt installed boto3 would choose another on some hosts, with buffers of its own.
-    preferred_transfer_client="classic",
-)
-
 NETWORK_ERRORS = (
     botocore.exceptions.BotoCoreError,
     AwsCrtError,  # botocore signs with it
-    Boto3Error,
-    s3transfer.exceptions.S3DownloadFailedError,
-    s3transfer.exceptions.S3ValidationError,
 )
 """What boto3 raises where S3 gave no answer, or not the bytes that it had announced."""
 

@@ -43,44 +43,43 @@ NATIVE_ERRORS = (AwsCrtError, RuntimeError, UnicodeError, OSError)
 Spelling = Mapping[str, tuple[str, str]]
 
 
-class NativeClient:
-    """awscrt's client for one bucket.
+def open_client(
+    place: BucketPlace,
+    credentials: Any,
+    ca_bundle: str | None,
+    bytes_per_second: int = BYTES_PER_SECOND,
+) -> Any:
+    """Return awscrt's own client, of one thread, for what boto3 finds at a place.
 
     `credentials` are botocore's, which renew themselves; `ca_bundle` is the file that boto3 is told
     of, if any.
     """
+    # As boto3 has it (botocore/endpoint.py, _get_verify_value).
+    trusted = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
+    return create_s3_crt_client(
+        place.region,
+        crt_credentials_provider=BotocoreCRTCredentialsWrapper(
+            credentials
+        ).to_crt_credentials_provider(),
+        num_threads=1,
+        target_throughput=bytes_per_second,
+        use_ssl=place.is_tls,
+        verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
+    )
+
+
+class NativeClient:
+    """awscrt's client for one bucket; the arguments are those of `open_client`."""
 
     def __init__(
         self, place: BucketPlace, credentials: Any, ca_bundle: str | None, inbox: Inbox
     ) -> None:
-        # As boto3 has it (botocore/endpoint.py, _get_verify_value).
-        trusted = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
         self.place = place
         self._inbox = inbox
         self._spellings: dict[str, Spelling] = {}
-        self._open_client = functools.partial(
-            create_s3_crt_client,
-            place.region,
-            crt_credentials_provider=BotocoreCRTCredentialsWrapper(
-                credentials
-            ).to_crt_credentials_provider(),
-            num_threads=1,
-            use_ssl=place.is_tls,
-            verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
-        )
-        self._client = self._open_client(target_throughput=BYTES_PER_SECOND)
+        self._open_client = functools.partial(open_client, place, credentials, ca_bundle)
+        self._client = self._open_client(BYTES_PER_SECOND)
         self._file_client: Any = None
-
-    def request(self, key: str, **callbacks: Any) -> Any:
-        """Begin a GetObject; return awscrt's request."""
-        path = self.place.path + urllib.parse.quote(key, safe="/~")
-        return self._client.make_request(
-            type=s3.S3RequestType.DEFAULT,
-            operation_name="GetObject",
-            request=http.HttpRequest("GET", path, http.HttpHeaders([("host", self.place.host)])),
-            checksum_config=s3.S3ChecksumConfig(validate_response=True),
-            **callbacks,
-        )
 
     async def perform(
         self, operation: Any, key: str, params: Mapping[str, Any], content: Content
@@ -127,7 +126,7 @@ class NativeClient:
         All parts are of one state of the object. None where it does not come, or stops.
         """
         if self._file_client is None:
-            self._file_client = self._open_client(target_throughput=FILE_BYTES_PER_SECOND)
+            self._file_client = self._open_client(FILE_BYTES_PER_SECOND)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
         moved = _Moved(on_bytes)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,31 +72,22 @@ class Wire:
         `memory_bytes` is what each takes, where that is not what its size tells.
         """
 
-        def release(size: int) -> Callable[[object], None]:
-            return lambda _: self._budget.release(size)
+        def measure(part: Part) -> int:
+            return COPIES * part.size if memory_bytes is None else memory_bytes
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for part in parts:
-                    size = COPIES * part.size if memory_bytes is None else memory_bytes
-                    await self._budget.acquire(size)
-                    # Not in the coroutine: one that is cancelled before it began runs nothing.
-                    group.create_task(work(part)).add_done_callback(release(size))
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await _run_bounded(
+            parts,
+            work,
+            lambda part: self._budget.acquire(measure(part)),
+            lambda part: self._budget.release(measure(part)),
+        )
 
     async def run_each(
         self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]]
     ) -> None:
         """Do `work` on all items, so many at once; the first failure ends the rest."""
         room = asyncio.Semaphore(FILES_AT_ONCE)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    await room.acquire()
-                    group.create_task(work(item)).add_done_callback(lambda _: room.release())
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await _run_bounded(items, work, lambda _: room.acquire(), lambda _: room.release())
 
     async def call(self, call: Callable[[], T]) -> T:
         """Make a call that asks boto3, in a thread."""
@@ -215,6 +206,28 @@ class Wire:
         content: Content,
     ) -> Answer:
         return await self.call(functools.partial(bucket.perform, operation, key, params, content))
+
+
+async def _run_bounded(
+    items: Iterable[T],
+    work: Callable[[T], Coroutine[Any, Any, None]],
+    acquire: Callable[[T], Awaitable[object]],
+    release: Callable[[T], None],
+) -> None:
+    """Do `work` on each item once it was acquired; the first failure ends the rest."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                await acquire(item)
+                task = group.create_task(work(item))
+                # Not in the coroutine: one that is cancelled before it began runs nothing.
+                task.add_done_callback(functools.partial(_call_with, release, item))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def _call_with(call: Callable[[T], None], item: T, _task: object) -> None:
+    call(item)
 
 
 async def call_in_daemon(call: Callable[[], T]) -> T:

@@ -22,7 +22,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.checksums import is_aws_endpoint
-from snakemake_executor_plugin_batchx.storage.gateway import PART_BYTES
+from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.s3_objects import ObjectGateway
 from snakemake_executor_plugin_batchx.storage.s3_provider import (
@@ -135,7 +135,7 @@ def test_an_input_is_one_request_whatever_is_asked_of_it(world: World) -> None:
     assert world.calls == ["GET"] * 30
 
 
-@pytest.mark.parametrize("size", [0, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 5])
+@pytest.mark.parametrize("size", [0, SEND_PART_BYTES, SEND_PART_BYTES + 1, 3 * SEND_PART_BYTES + 5])
 def test_any_size_arrives_whole(world: World, size: int) -> None:
     content = random.Random(size).randbytes(size)
     world.put(big=content)
@@ -197,15 +197,19 @@ def name_kept(query: str) -> StorageFile:
 
 
 def test_what_the_host_keeps_is_fetched_once_for_each_state(world: World, cache: HostCache) -> None:
-    world.put(big=b"1" * (PART_BYTES + 1), dir__big=b"1" * PART_BYTES, dir__small=b"1")
+    world.put(big=b"1" * (SEND_PART_BYTES + 1), dir__big=b"1" * SEND_PART_BYTES, dir__small=b"1")
     files = [name_kept(f"{URL}/big"), name_kept(f"{URL}/dir"), name_input(f"{URL}/dir/small")]
     inodes: list[set[int]] = []
     for content in (b"1", b"1", b"2"):
         if content == b"2":
-            world.put(big=b"2" * (PART_BYTES + 1), dir__big=b"2" * PART_BYTES)
+            world.put(big=b"2" * (SEND_PART_BYTES + 1), dir__big=b"2" * SEND_PART_BYTES)
         _, provider = world.open(*files, kept=cache)
         paths = []
-        for name, size in (("big", PART_BYTES + 1), ("dir", PART_BYTES + 1), ("dir/small", 1)):
+        for name, size in (
+            ("big", SEND_PART_BYTES + 1),
+            ("dir", SEND_PART_BYTES + 1),
+            ("dir/small", 1),
+        ):
             item = provider.object(f"{URL}/{name}")
             assert (item.exists(), item.is_dir(), item.size()) == (True, name == "dir", size)
             paths.append(item.local_path())
@@ -287,7 +291,7 @@ def test_outputs_cost_one_request_each(world: World) -> None:
 
 
 def test_a_large_output_arrives_whole(world: World) -> None:
-    content = random.Random(3).randbytes(2 * PART_BYTES + 7)
+    content = random.Random(3).randbytes(2 * SEND_PART_BYTES + 7)
     objects, provider = world.open(name_output(f"{URL}/big"))
     make_local(provider, "big", content).store_object()
     objects.send_made()

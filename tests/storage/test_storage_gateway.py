@@ -17,14 +17,14 @@ from snakemake_executor_plugin_batchx.storage.gateway import (
     CLIENT_CONFIG,
     CONFLICT_TRIES,
     DELETE_BATCH,
-    PART_BYTES,
     S3Gateway,
 )
+from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import SENTENCES, StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 
 BUCKET = "my-bucket"
-LARGE_BYTES = 2 * PART_BYTES + 12_345
+LARGE_BYTES = 2 * SEND_PART_BYTES + 12_345
 
 
 def make_client(endpoint_url: str, config: Config = CLIENT_CONFIG) -> Any:

@@ -15,9 +15,9 @@ from memory_store import MemoryStore
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.answers import Answer
 from snakemake_executor_plugin_batchx.storage.checksums import Content
-from snakemake_executor_plugin_batchx.storage.gateway import PART_BYTES
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
@@ -39,7 +39,7 @@ def count_sent(store: MemoryStore) -> int:
     return store.calls["PutObject"] + store.calls["CompleteMultipartUpload"]
 
 
-@pytest.mark.parametrize("size", [0, 10, PART_BYTES + 1])
+@pytest.mark.parametrize("size", [0, 10, SEND_PART_BYTES + 1])
 def test_a_file_is_staged_under_the_name_of_its_content(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"a" * size)
