@@ -8,12 +8,24 @@ from snakemake_executor_plugin_batchx.storage.checksums import Content, Span
 
 
 class SpanStream(io.RawIOBase):
-    """The bytes of a span, from its start to its end."""
+    """The bytes of a span, from its start to its end.
+
+    It has a descriptor of its own until it is closed or no longer used: a client may read on after
+    its request was cancelled, and the number would be another file's by then.
+    """
 
     def __init__(self, span: Span) -> None:
         super().__init__()
         self._span = span
         self._position = 0
+        self._descriptor = os.dup(span.descriptor)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if not self.closed:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        super().close()
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -33,7 +45,7 @@ class SpanStream(io.RawIOBase):
         if not view:
             return 0
         span = self._span
-        count = os.preadv(span.descriptor, [view], span.offset + self._position)
+        count = os.preadv(self._descriptor, [view], span.offset + self._position)
         if not count:
             count = len(view)
             view[:] = bytes(count)
