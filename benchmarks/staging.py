@@ -6,8 +6,8 @@ each time; what arrived is compared with what was sent, byte for byte, after the
 The ways take turns, another first in each round; figures are medians, peak RSS the highest.
 
 batchx is timed twice: `batchx sync` as a whole process, Python's start included, and "in a job",
-the engine alone, opened within that time, for there Python is up already. Snakemake's plugin is
-timed like the latter: its objects' own code, as Snakemake calls it in a job.
+a job's transfers of its files alone, for there Python is up already and has read the job's spec.
+Snakemake's plugin is timed like the latter: its objects' own code, as Snakemake calls it in a job.
 
 The small files move again through a proxy that holds each request back by 20 ms, as a real S3
 does; the plugin takes its time for those, so it gets a tenth of them, compared by file.

@@ -40,10 +40,8 @@ class MemoryStore:
         self._damage = damage
         self._lock = threading.Lock()
 
-    def watch_place(self) -> None:
-        raise NotImplementedError("there are no requests whose way could be seen")
-
-    get_model = watch_place
+    def get_model(self, operation: str) -> Any:
+        raise NotImplementedError("no other client can ask")
 
     def explain(self, operation: str, key: str, error: Mapping[str, Any]) -> StorageError:
         return explain_refusal(operation, self.bucket, key, error)

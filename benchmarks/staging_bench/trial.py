@@ -13,7 +13,14 @@ from pathlib import Path
 from child_process import Figures, time_command
 from rclone_server import LOOPBACK, serve_folder
 
-from staging_bench.file_sets import FileSet, check_arrived, link_files, make_files
+from staging_bench.file_sets import (
+    FileSet,
+    check_arrived,
+    get_sums_path,
+    link_files,
+    make_files,
+    note_sums,
+)
 from staging_bench.ways import Way, find_s5cmd
 
 BENCHMARKS = Path(__file__).parents[1]
@@ -90,6 +97,8 @@ def open_world(folder: Path, sets: list[FileSet], few: FileSet) -> Iterator[Worl
         make_files(files, sources / files.name)
     link_files(few, sources / sets[0].name, sources / few.name)
     for files in (*sets, few):
+        note_sums(files, sources / files.name)
+    for files in (*sets, few):
         link_files(files, sources / files.name, bucket / files.name)
     with serve_folder(folder / "s3", SERVER_OPTIONS) as port, hold_back(port) as late_port:
         world = World(folder, f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{late_port}")
@@ -134,9 +143,11 @@ def time_transfer(transfer: Transfer, world: World) -> Timed:
         source=prefix if is_down else str(sources),
         target=str(target) if is_down else prefix,
         folder=str(folder),
+        sums=str(get_sums_path(sources)),
         prefix=prefix,
         url=world.late_url if transfer.is_late else world.url,
         count=str(files.count),
+        size=str(files.size),
     )
     folder.mkdir(exist_ok=True)
     log = world.folder / "log"

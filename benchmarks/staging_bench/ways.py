@@ -26,7 +26,8 @@ AWS_WORDS = ("--endpoint-url", "{url}", "--only-show-errors", "s3")
 class Way:
     """Command lines that bring all files below {source} to {target}; one of them is s3://….
 
-    `{folder}` and `{prefix}` are the same two places whatever the direction.
+    `{folder}` and `{prefix}` are the same two places whatever the direction, `{sums}` has the
+    SHA-256 of `{count}` files of `{size}` bytes.
     One that `tells_seconds` prints, as its last line, what the transfer alone took: the start of
     the interpreter and its imports are left out, as they are up in a job already.
     """
@@ -43,7 +44,7 @@ class Way:
 
 def _make_worker(name: str, module: str) -> Way:
     words = (sys.executable, "-m", f"staging_bench.{module}")
-    places = ("{url}", "{prefix}", "{folder}", "{count}")
+    places = ("{url}", "{prefix}", "{folder}", "{count}", "{size}", "{sums}")
     return Way(name, (*words, "down", *places), (*words, "up", *places), tells_seconds=True)
 
 

@@ -12,13 +12,18 @@ from staging_bench.file_sets import name_files
 
 @dataclass(frozen=True)
 class Order:
-    """Which files to move, at which S3 server; `prefix` begins with s3://."""
+    """Which files to move, at which S3 server; `prefix` begins with s3://.
+
+    All are of one size (bytes); the file `sums` has the SHA-256 of each.
+    """
 
     is_down: bool
     url: str
     prefix: str
     folder: Path
     count: int
+    size: int
+    sums: Path
 
     @property
     def names(self) -> list[str]:
@@ -37,12 +42,14 @@ class Order:
 
 
 def run_worker(prepare: Callable[[Order], Callable[[], None]]) -> None:
-    """Move files as the command line says, DIRECTION URL PREFIX FOLDER COUNT.
+    """Move files as the command line says, DIRECTION URL PREFIX FOLDER COUNT SIZE SUMS.
 
     Prints how many seconds the transfer took that `prepare` returned.
     """
-    direction, url, prefix, folder, count = sys.argv[1:]
-    move = prepare(Order(direction == "down", url, prefix, Path(folder), int(count)))
+    direction, url, prefix, folder, count, size, sums = sys.argv[1:]
+    is_down = direction == "down"
+    order = Order(is_down, url, prefix, Path(folder), int(count), int(size), Path(sums))
+    move = prepare(order)
     started = time.perf_counter()
     move()
     print(time.perf_counter() - started)

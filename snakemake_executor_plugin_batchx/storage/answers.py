@@ -35,12 +35,16 @@ class ObjectFacts:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of S3's: headers by their names in lower case, the body, and what was parsed."""
+    """An answer of S3's: headers by their names in lower case, the body, and what was parsed.
+
+    Where the body `is_on_disk`, `body` is empty: it is in the file that it was asked into.
+    """
 
     headers: Mapping[str, str]
     body: bytes = b""
     fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     status: int = 200
+    is_on_disk: bool = False
 
 
 @functools.lru_cache(maxsize=1024)  # thousands of small objects are of the same few seconds

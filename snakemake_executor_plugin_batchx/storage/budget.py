@@ -1,9 +1,7 @@
 """What all transfers of a process may use together: connections and memory."""
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
 
 CONNECTIONS = 64
 
@@ -32,14 +30,9 @@ class Budget:
         self._free_bytes = memory_bytes
         self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
 
-    @contextlib.asynccontextmanager
-    async def take(self, size: int) -> AsyncIterator[None]:
-        """Hold one connection and `size` bytes, or all bytes there are, for a while."""
-        await self.acquire(size)
-        try:
-            yield
-        finally:
-            self.release(size)
+    def take(self, size: int) -> "Share":
+        """Hold one connection and `size` bytes, or all bytes there are, in an `async with`."""
+        return Share(self, size)
 
     async def acquire(self, size: int) -> None:
         """Wait for one connection and `size` bytes, to be given back by `release`."""
@@ -78,3 +71,17 @@ class Budget:
         self._free_connections -= 1
         self._free_bytes -= size
         return True
+
+
+class Share:
+    """What is held of a budget; no generator, which takes longer than all the rest here."""
+
+    def __init__(self, budget: Budget, size: int) -> None:
+        self._budget = budget
+        self._size = size
+
+    async def __aenter__(self) -> None:
+        await self._budget.acquire(self._size)
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._budget.release(self._size)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +26,24 @@ class Disk:
         self._clock = clock
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="batchx-disk")
         self._average_seconds = 0.0
+        self._folders: set[str] = set()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the last pieces of work took but a moment."""
+        return self._average_seconds < SLOW_SECONDS
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
         """Do what takes a moment, such as a small file; how long the last ones took decides how."""
-        if self._average_seconds < SLOW_SECONDS:
+        if self.is_quick:
             return self._run_timed(work, *args)
         return await self.run_long(self._run_timed, work, *args)
+
+    async def has_folder(self, folder: str) -> bool:
+        """Tell whether there is a folder; once seen, it is not looked for again."""
+        if folder not in self._folders and await self.run(os.path.isdir, folder):
+            self._folders.add(folder)
+        return folder in self._folders
 
     async def run_long(self, work: Callable[..., T], *args: Any) -> T:
         """Do what takes long, in a thread; it ends before this does, come what may."""

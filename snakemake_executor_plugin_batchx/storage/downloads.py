@@ -1,12 +1,14 @@
 """One object, or a range of one, from S3 to its place on disk."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import random
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
 from snakemake_executor_plugin_batchx.storage.checksums import read_kept
+from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.large_downloads import download_large
 from snakemake_executor_plugin_batchx.storage.parts import (
     FIRST_READ_BYTES,
@@ -15,7 +17,7 @@ from snakemake_executor_plugin_batchx.storage.parts import (
 )
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.route import Bucket
-from snakemake_executor_plugin_batchx.storage.temporary import write_whole
+from snakemake_executor_plugin_batchx.storage.temporary import name_temporary, write_whole
 from snakemake_executor_plugin_batchx.storage.verifying import (
     DamageError,
     check_sha256,
@@ -45,7 +47,8 @@ async def download(
     """
     for tries_left in reversed(range(DAMAGE_TRIES)):
         try:
-            return await _try(wire, bucket, wanted, on_bytes or _ignore)
+            is_first = tries_left == DAMAGE_TRIES - 1
+            return await _try(wire, bucket, wanted, on_bytes or _ignore, is_first=is_first)
         except DamageError:
             if not tries_left:
                 raise
@@ -57,24 +60,60 @@ def _ignore(_bytes: int) -> None:
     pass
 
 
-async def _try(wire: Wire, bucket: Bucket, wanted: Download, on_bytes: OnBytes) -> ObjectFacts:
+async def _try(
+    wire: Wire, bucket: Bucket, wanted: Download, on_bytes: OnBytes, *, is_first: bool
+) -> ObjectFacts:
     if wanted.size == 0 and wanted.sha256 is not None:
         facts = ObjectFacts(wanted.key, 0, 0.0)
-        await wire.disk.run(_place_small, bucket, wanted, facts, Answer({}))
+        await wire.disk.run(_place_small, bucket, wanted, facts, Answer({}), None)
         return facts
     facts = ObjectFacts(wanted.key, wanted.size or 0, 0.0, wanted.etag or "")
     if wanted.size is None or wanted.size <= READ_PART_BYTES:
         async with wire.take(FIRST_READ_BYTES if wanted.size is None else wanted.size):
-            answer = await _ask_first(wire, bucket, wanted)
-            facts = read_facts(wanted.key, answer.headers)
-            if wanted.size is not None or facts.size <= FIRST_READ_BYTES:
-                await wire.disk.run(_place_small, bucket, wanted, facts, answer)
-                on_bytes(len(answer.body))
-                return facts
+            # Another try would not tell why the disk did not take it.
+            into = await _name_arriving(wire.disk, wanted) if is_first else None
+            is_left = into is not None
+            try:
+                answer = await _ask_first(wire, bucket, wanted, into)
+                facts = read_facts(wanted.key, answer.headers)
+                if wanted.size is not None or facts.size <= FIRST_READ_BYTES:
+                    size = await wire.disk.run(_place_small, bucket, wanted, facts, answer, into)
+                    is_left = is_left and not answer.is_on_disk
+                    on_bytes(size)
+                    return facts
+            finally:
+                if into is not None and is_left:
+                    await wire.disk.run(_remove, into)
     return await download_large(wire, bucket, wanted, facts, on_bytes)
 
 
-async def _ask_first(wire: Wire, bucket: Bucket, wanted: Download) -> Answer:
+async def _name_arriving(disk: Disk, wanted: Download) -> str | None:
+    """Return a file that awscrt may write to, beside the target.
+
+    None where it would wait for the disk, for it has but one thread for all its connections, and
+    where there is no folder: that is made when something has come that belongs there.
+    """
+    target = os.fspath(wanted.target)
+    if not disk.is_quick or not await disk.has_folder(os.path.dirname(target)):
+        return None
+    return name_temporary(target)
+
+
+def _read_up_to(path: str, size: int) -> bytes:
+    """Read a small file with as few calls of the system as can be: each lets other threads in."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+async def _ask_first(wire: Wire, bucket: Bucket, wanted: Download, into: str | None) -> Answer:
     """Ask for the whole where it is known to be small, else for its first part."""
     params = list_read_params(bucket, wanted.etag)
     if wanted.size is None:
@@ -82,7 +121,7 @@ async def _ask_first(wire: Wire, bucket: Bucket, wanted: Download) -> Answer:
     elif wanted.is_range:
         params["Range"] = Part(1, wanted.offset, wanted.size).http_range
     try:
-        return await wire.request(bucket, "GetObject", wanted.key, params)
+        return await wire.request(bucket, "GetObject", wanted.key, params, into=into)
     except StorageError as error:
         if wanted.size is not None or error.code not in INVALID_RANGE:
             raise
@@ -91,9 +130,14 @@ async def _ask_first(wire: Wire, bucket: Bucket, wanted: Download) -> Answer:
     return await wire.request(bucket, "GetObject", wanted.key, params)
 
 
-def _place_small(bucket: Bucket, wanted: Download, facts: ObjectFacts, answer: Answer) -> None:
-    data = answer.body
+def _place_small(
+    bucket: Bucket, wanted: Download, facts: ObjectFacts, answer: Answer, into: str | None
+) -> int:
+    """Bring what arrived to its place, be it `into` a file or in memory; return its size."""
     size = facts.size if wanted.size is None else wanted.size
+    data = answer.body
+    if into is not None and answer.is_on_disk:
+        data = _read_up_to(into, size + 1)
     check_size(bucket.bucket, wanted.key, len(data), size)
     kept = None if wanted.is_range or wanted.sha256 else read_kept(answer.headers)
     if kept is not None and not kept.fits(data):
@@ -102,4 +146,11 @@ def _place_small(bucket: Bucket, wanted: Download, facts: ObjectFacts, answer: A
         found = hashlib.sha256(data).hexdigest()
         check_sha256(wanted.target, wanted.key, found, wanted.sha256)
     time_ns = round(facts.mtime * 1e9) if wanted.is_dated else None
-    write_whole(os.fspath(wanted.target), data, time_ns=time_ns)
+    target = os.fspath(wanted.target)
+    if into is not None and answer.is_on_disk:
+        if time_ns is not None:
+            os.utime(into, ns=(time_ns, time_ns))
+        os.replace(into, target)
+    else:
+        write_whole(target, data, time_ns=time_ns)
+    return size

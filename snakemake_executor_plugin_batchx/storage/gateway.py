@@ -88,10 +88,8 @@ class S3Gateway:
         self._pause = pause
         self._observed = threading.local()
         self._place: BucketPlace | None = None
-
-    def watch_place(self) -> None:
-        """Begin to note where requests go."""
-        self._client.meta.events.register("before-send.s3", self._observe)
+        if credentials is not None:
+            client.meta.events.register("before-send.s3", self._observe)
 
     @property
     def place(self) -> BucketPlace | None:
@@ -208,7 +206,8 @@ class S3Gateway:
         """Call S3; `key` is what an error names."""
         method = getattr(self._client, xform_name(operation))
         options = self.options.list_params(operation)
-        self._observed.key = key
+        self._observed.key = "" if "Bucket" in params else key
+        self._observed.place = None
         try:
             answer: dict[str, Any] = method(**{"Bucket": self.bucket, **options, **params})
         except botocore.exceptions.ClientError as error:
@@ -217,6 +216,7 @@ class S3Gateway:
             raise self._tell_network(operation, key, error) from error
         finally:
             self._observed.key = ""
+            self._place = self._observed.place or self._place
         return answer
 
     def _tell_network(self, operation: str, key: str, error: Exception) -> StorageError:
@@ -227,7 +227,7 @@ class S3Gateway:
         key = getattr(self._observed, "key", None)
         if key:
             signed = request.headers.get("Authorization", "")
-            self._place = find_place(request.url, signed, key) or self._place
+            self._observed.place = find_place(request.url, signed, key)
 
 
 def _take_answer(answer: dict[str, Any]) -> Answer:

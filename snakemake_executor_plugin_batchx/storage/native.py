@@ -21,13 +21,15 @@ from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.answers import Answer
+from snakemake_executor_plugin_batchx.storage.budget import CONNECTIONS
 from snakemake_executor_plugin_batchx.storage.checksums import Content
 from snakemake_executor_plugin_batchx.storage.inbox import Inbox
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace
 from snakemake_executor_plugin_batchx.storage.spans import get_size, open_content
 
-BYTES_PER_SECOND = 625_000_000
-"""What awscrt makes its connections for: 5 Gbit/s are some fifty."""
+BYTES_PER_SECOND = CONNECTIONS * 50_000_000
+"""What awscrt makes its connections for: one for 0.4 Gbit/s, but ten at least
+(https://github.com/awslabs/aws-c-s3/blob/main/source/s3_client.c)."""
 
 FILE_BYTES_PER_SECOND = 125_000_000
 """The same for whole files: ten connections, each with a part of 8 MiB in memory."""
@@ -82,23 +84,30 @@ class NativeClient:
         self._file_client: Any = None
 
     async def perform(
-        self, operation: Any, key: str, params: Mapping[str, Any], content: Content
+        self,
+        operation: Any,
+        key: str,
+        params: Mapping[str, Any],
+        content: Content,
+        into: str | None = None,
     ) -> Answer | None:
         """Do an operation (botocore's OperationModel); return S3's answer, be it a refusal.
 
-        None where there is none in time.
+        awscrt writes what it gets `into` a file, if it is told one. None where no answer came in
+        time.
         """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
-        answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
+        answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended), is_on_disk=into is not None)
         timer = loop.call_later(ANSWER_SECONDS, _end, ended)
         try:
             request = self._client.make_request(
                 type=s3.S3RequestType.DEFAULT,
                 operation_name=operation.name,
                 request=self._write_request(operation, key, params, content),
+                recv_filepath=into,
                 on_headers=answer.add_headers,
-                on_body=answer.add_body,
+                on_body=None if into else answer.add_body,
                 on_done=answer.end,
             )
         except NATIVE_ERRORS:
@@ -208,8 +217,9 @@ class _Moved:
 class _AnswerInParts:
     """What awscrt's thread hears of one answer."""
 
-    def __init__(self, on_end: Callable[[], object]) -> None:
+    def __init__(self, on_end: Callable[[], object], *, is_on_disk: bool = True) -> None:
         self._on_end = on_end
+        self._is_on_disk = is_on_disk
         self._status: int | None = None
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -242,7 +252,8 @@ class _AnswerInParts:
         if not self.is_ended or self._status is None or (not self._is_whole and self._status < 300):
             return None
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Answer(self._headers, body, status=self._status)
+        is_on_disk = self._is_on_disk and self._is_whole
+        return Answer(self._headers, body, status=self._status, is_on_disk=is_on_disk)
 
 
 def _end(ended: "asyncio.Future[None]") -> None:

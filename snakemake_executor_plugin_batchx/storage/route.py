@@ -37,9 +37,6 @@ class Bucket(Protocol):
     def place(self) -> BucketPlace | None:
         """Where boto3 found the bucket's objects, if it has and another client can go there."""
 
-    def watch_place(self) -> None:
-        """Begin to note where requests go."""
-
     def get_model(self, operation: str) -> Any:
         """Return how an operation is written."""
 
@@ -61,12 +58,12 @@ class Route:
         self.opening = asyncio.Lock()
         self._native: NativeClient | None = None
         self._models: dict[str, Any] = {}
-        self._is_known = bucket.credentials is None
+        self._is_known = False
         self._off_until = 0.0
         self._bad_count = 0
         self._checked = -math.inf
-        if not self._is_known:
-            bucket.watch_place()
+        if bucket.credentials is None or bucket.place is not None:
+            self.note_first()
 
     @property
     def is_known(self) -> bool:

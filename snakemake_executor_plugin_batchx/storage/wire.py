@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from snakemake_executor_plugin_batchx.storage.answers import Answer, read_error
-from snakemake_executor_plugin_batchx.storage.budget import MEMORY_BYTES, Budget
+from snakemake_executor_plugin_batchx.storage.budget import MEMORY_BYTES, Budget, Share
 from snakemake_executor_plugin_batchx.storage.checksums import Content
 from snakemake_executor_plugin_batchx.storage.crew import FILES_AT_ONCE
 from snakemake_executor_plugin_batchx.storage.disk import Disk
@@ -56,7 +56,7 @@ class Wire:
         self.disk = Disk()
         self.large_room = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
 
-    def take(self, size: int) -> contextlib.AbstractAsyncContextManager[None]:
+    def take(self, size: int) -> Share:
         """Hold one connection and memory for a content that is to be moved."""
         return self._budget.take(COPIES * size)
 
@@ -106,8 +106,13 @@ class Wire:
         key: str,
         params: Mapping[str, Any],
         content: Content = b"",
+        *,
+        into: str | None = None,
     ) -> Answer:
-        """Do an operation on an object. Raises StorageError."""
+        """Do an operation on an object. Raises StorageError.
+
+        The body may be written `into` a file (`Answer.is_on_disk`), in a folder that is there.
+        """
         if operation not in NATIVE_OPERATIONS or get_size(content) > NATIVE_BYTES:
             return await self._ask_boto(bucket, operation, key, params, content)
         route = self._provide_route(bucket)
@@ -115,7 +120,7 @@ class Wire:
             async with route.opening:
                 if not route.is_known:
                     return await self._ask_first(route, operation, key, params, content)
-        answered = await self._ask_native(route, operation, key, params, content)
+        answered = await self._ask_native(route, operation, key, params, content, into)
         return answered or await self._ask_boto(bucket, operation, key, params, content)
 
     async def fetch_file(
@@ -168,14 +173,20 @@ class Wire:
         return native
 
     async def _ask_native(
-        self, route: Route, operation: str, key: str, params: Mapping[str, Any], content: Content
+        self,
+        route: Route,
+        operation: str,
+        key: str,
+        params: Mapping[str, Any],
+        content: Content,
+        into: str | None,
     ) -> Answer | None:
         native = await self._find_native(route)
         if native is None:
             return None
         bucket = route.bucket
         told = {**bucket.options.list_params(operation), **params}
-        answer = await native.perform(route.get_model(operation), key, told, content)
+        answer = await native.perform(route.get_model(operation), key, told, content, into)
         route.note_answer(is_good=answer is not None and answer.status not in WRONG_STATUS)
         if answer is None or answer.status < 300:
             return answer

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,12 @@ async def cancel_long_work(disk: Disk, cancellations: int) -> list[str]:
     await asyncio.wait([caller])
     assert caller.cancelled() is bool(cancellations)
     return ended
+
+
+def test_a_folder_is_looked_for_until_it_is_there(disk: Disk, tmp_path: Path) -> None:
+    async def run() -> list[bool]:
+        seen = [await disk.has_folder(str(tmp_path / "a"))]
+        (tmp_path / "a").mkdir()
+        return [*seen, await disk.has_folder(str(tmp_path / "a"))]
+
+    assert asyncio.run(run()) == [False, True]

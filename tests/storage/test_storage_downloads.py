@@ -1,0 +1,91 @@
+"""Small objects on their way to the disk: many at once, and what the disk does not take is told."""
+
+import errno
+import resource
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+
+from snakemake_executor_plugin_batchx.storage.budget import CONNECTIONS
+from snakemake_executor_plugin_batchx.storage.engine import Engine
+from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
+from snakemake_executor_plugin_batchx.storage.options import S3Options
+from snakemake_executor_plugin_batchx.storage.wanted import Download
+
+CONTENT = b"c" * 64 * 1024
+SMALLER = 4096
+WAIT_SECONDS = 30
+
+
+class Together(BaseHTTPRequestHandler):
+    """Has one object, and gives it when so many have asked for it at the same time."""
+
+    protocol_version = "HTTP/1.1"
+    barrier = threading.Barrier(1)
+
+    def do_HEAD(self) -> None:
+        self._begin(200)
+
+    def do_GET(self) -> None:
+        try:
+            self.barrier.wait(WAIT_SECONDS)
+        except threading.BrokenBarrierError:
+            return self._begin(404)
+        self._begin(200)
+        self.wfile.write(CONTENT)
+        return None
+
+    def _begin(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(CONTENT) if status == 200 else 0))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", self.date_time_string())
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 2 * CONNECTIONS
+
+
+@pytest.fixture
+def bucket() -> Iterator[S3Gateway]:
+    """A bucket that a request has found, so that awscrt makes all others."""
+    with Server(("127.0.0.1", 0), Together) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        options = S3Options(f"http://127.0.0.1:{server.server_port}", "path")
+        client = make_s3_client(session, None, options)
+        bucket = S3Gateway(client, "b", credentials=session.get_credentials())
+        assert bucket.has_object("any")
+        yield bucket
+        server.shutdown()
+
+
+def test_as_many_come_at_once_as_there_are_connections(
+    bucket: S3Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Together, "barrier", threading.Barrier(CONNECTIONS))
+    targets = [tmp_path / str(number) for number in range(CONNECTIONS)]
+    with Engine() as engine:
+        engine.download_all(bucket, [Download(p.name, p, len(CONTENT)) for p in targets])
+    assert {path.read_bytes() for path in targets} == {CONTENT}
+    assert len(list(tmp_path.iterdir())) == CONNECTIONS
+
+
+def test_a_file_that_the_disk_does_not_take_is_told(bucket: S3Gateway, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALLER, hard))
+    try:
+        with Engine() as engine, pytest.raises(OSError, match="File too large") as told:
+            engine.download_all(bucket, [Download("a", tmp_path / "a", len(CONTENT))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert told.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []
