@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 
 MAGIC = b"batchx1 "
 PREFIX_BYTES = len(MAGIC) + 12 + 1
@@ -29,9 +29,6 @@ FIRST_READ_BYTES = 64 * 1024
 
 SMALL_FILE_BYTES = 1024 * 1024
 """Up to this size a result file travels inside the result packet."""
-
-PACKET_BODY_BYTES = 16 * 1024 * 1024
-"""Small files are packed until their sum reaches this; the rest go as objects of their own."""
 
 EXIT_LEASE_LOST = 113
 """Exit code of a job that found another submission of itself at work (job/lease.py)."""
@@ -54,6 +51,8 @@ class Blob:
     offset: int
     size: int
     sha256: str
+    crc64: str = ""
+    """CRC64NVME (base64) of a large file: verified in a tenth of SHA-256's time."""
 
 
 @dataclass(frozen=True)

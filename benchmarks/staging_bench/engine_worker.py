@@ -1,8 +1,9 @@
-"""The transfers of a job: what its spec names comes, what it made goes, each with its SHA-256.
+"""The transfers of a job: what its spec names comes, what it made goes, each with its checksums.
 
 They begin as in a job: the client has found the bucket, for the spec came from there.
 """
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -20,10 +21,10 @@ def prepare(order: Order) -> Callable[[], None]:
     client = session.client("s3", endpoint_url=order.url, config=CLIENT_CONFIG)
     bucket = S3Gateway(client, order.bucket, credentials=session.get_credentials())
     bucket.has_object("spec")
-    sums = order.sums.read_text().split()
+    sums = json.loads(order.sums.read_text())
     blobs = [
-        Blob(f"{order.key_prefix}/{name}", 0, order.size, sha256)
-        for name, sha256 in zip(order.names, sums, strict=True)
+        Blob(f"{order.key_prefix}/{name}", 0, order.size, sha256, crc64)
+        for name, (sha256, crc64) in zip(order.names, sums, strict=True)
     ]
     return partial(fetch if order.is_down else send, order, bucket, blobs)
 

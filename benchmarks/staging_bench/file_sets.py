@@ -1,6 +1,5 @@
 """The files that are moved: random content, so many of one size, and whether they arrived."""
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -68,20 +67,6 @@ def make_files(files: FileSet, folder: Path) -> None:
             left = files.size
             while left:
                 left -= file.write(os.urandom(min(left, CHUNK_BYTES)))
-
-
-def get_sums_path(folder: Path) -> Path:
-    """Return where the checksums of a folder's files are, beside it."""
-    return folder.with_name(f"{folder.name}.sums")
-
-
-def note_sums(files: FileSet, folder: Path) -> None:
-    """Write the SHA-256 (hex) of a folder's files, a line each in the order of `name_files`."""
-    sums = []
-    for name in name_files(files.count):
-        with (folder / name).open("rb") as file:
-            sums.append(hashlib.file_digest(file, hashlib.sha256).hexdigest())
-    get_sums_path(folder).write_text("\n".join(sums))
 
 
 def link_files(files: FileSet, source: Path, target: Path) -> None:

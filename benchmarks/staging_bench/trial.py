@@ -16,10 +16,9 @@ from rclone_server import LOOPBACK, serve_folder
 from staging_bench.file_sets import (
     FileSet,
     check_arrived,
-    get_sums_path,
     link_files,
     make_files,
-    note_sums,
+    name_files,
 )
 from staging_bench.ways import Way, find_s5cmd
 
@@ -112,6 +111,16 @@ def open_world(folder: Path, sets: list[FileSet], few: FileSet) -> Iterator[Worl
         yield world
 
 
+def note_sums(files: FileSet, folder: Path) -> None:
+    """Write the checksums of a folder's files beside it."""
+    words = [sys.executable, "-m", "staging_bench.sums", str(folder), str(files.size)]
+    subprocess.run(
+        [*words, *name_files(files.count)],
+        env={**os.environ, "PYTHONPATH": str(BENCHMARKS)},
+        check=True,
+    )
+
+
 @contextlib.contextmanager
 def hold_back(port: int) -> Iterator[int]:
     """Run the proxy that adds latency; yield its port."""
@@ -143,7 +152,7 @@ def time_transfer(transfer: Transfer, world: World) -> Timed:
         source=prefix if is_down else str(sources),
         target=str(target) if is_down else prefix,
         folder=str(folder),
-        sums=str(get_sums_path(sources)),
+        sums=f"{sources}.sums",
         prefix=prefix,
         url=world.late_url if transfer.is_late else world.url,
         count=str(files.count),

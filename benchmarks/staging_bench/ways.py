@@ -27,7 +27,7 @@ class Way:
     """Command lines that bring all files below {source} to {target}; one of them is s3://….
 
     `{folder}` and `{prefix}` are the same two places whatever the direction, `{sums}` has the
-    SHA-256 of `{count}` files of `{size}` bytes.
+    checksums of `{count}` files of `{size}` bytes.
     One that `tells_seconds` prints, as its last line, what the transfer alone took: the start of
     the interpreter and its imports are left out, as they are up in a job already.
     """

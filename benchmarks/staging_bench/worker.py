@@ -14,7 +14,7 @@ from staging_bench.file_sets import name_files
 class Order:
     """Which files to move, at which S3 server; `prefix` begins with s3://.
 
-    All are of one size (bytes); the file `sums` has the SHA-256 of each.
+    All are of one size (bytes); the file `sums` has the checksums of each.
     """
 
     is_down: bool

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import (
-    PACKET_BODY_BYTES,
     SMALL_FILE_BYTES,
     Blob,
     Entry,
@@ -26,6 +25,9 @@ from snakemake_executor_plugin_batchx.storage.tree import (
     list_entries,
     make_skeleton,
 )
+
+PACKET_BODY_BYTES = 16 * 1024 * 1024
+"""Small files are packed until their sum reaches this; the rest go as objects of their own."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,6 +95,11 @@ class Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+def make_crc64() -> Crc:
+    """Return what computes a CRC64NVME."""
+    return Crc(checksums.crc64nvme, 8)
+
+
 @dataclass(frozen=True)
 class KeptChecksum:
     """A checksum that S3 keeps of a whole object: how it is computed, and what it is."""
@@ -110,7 +115,7 @@ class KeptChecksum:
 
 
 DIGESTS: Mapping[str, Callable[[], Any]] = {
-    CRC64_HEADER: lambda: Crc(checksums.crc64nvme, 8),
+    CRC64_HEADER: make_crc64,
     "x-amz-checksum-crc32c": lambda: Crc(checksums.crc32c, 4),
     "x-amz-checksum-crc32": lambda: Crc(checksums.crc32, 4),
     "x-amz-checksum-sha1": lambda: hashlib.sha1(usedforsecurity=False),

@@ -167,7 +167,7 @@ def _resolve(entry: Entry, key: str, body_offset: int) -> Entry:
     blob = entry.blob
     if blob is None or blob.key != HERE:
         return entry
-    here = Blob(key, blob.offset + body_offset, blob.size, blob.sha256)
+    here = dataclasses.replace(blob, key=key, offset=blob.offset + body_offset)
     return dataclasses.replace(entry, blob=here)
 
 

@@ -5,7 +5,9 @@ parts cost that pass through Python. What it does not bring is asked for part by
 request may be made by boto3.
 """
 
+import base64
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts, read_f
 from snakemake_executor_plugin_batchx.storage.checksums import (
     AwsChecksums,
     KeptChecksum,
+    make_crc64,
     read_kept,
 )
 from snakemake_executor_plugin_batchx.storage.disk import Disk
@@ -24,7 +27,6 @@ from snakemake_executor_plugin_batchx.storage.verifying import (
     check_sha256,
     check_size,
     digest_file,
-    hash_file,
     tell_damage,
 )
 from snakemake_executor_plugin_batchx.storage.wanted import (
@@ -72,10 +74,13 @@ class Arrival:
         """Raise DamageError where the file is not what S3 keeps, or not what was wanted."""
         wanted = self.wanted
         check_size(bucket, wanted.key, self.size, size)
-        if wanted.sha256 is not None:
-            found = await hash_file(disk, self.temporary)
-            check_sha256(wanted.target, wanted.key, found, wanted.sha256)
-        elif kept is not None:
+        if wanted.crc64:
+            kept = KeptChecksum(make_crc64, base64.b64decode(wanted.crc64))
+        elif wanted.sha256 is not None:
+            found = await digest_file(disk, self.temporary, hashlib.sha256())
+            check_sha256(wanted.target, wanted.key, found.hex(), wanted.sha256)
+            return
+        if kept is not None:
             digest = await digest_file(disk, self.temporary, kept.make_digest())
             if digest != kept.value:
                 raise tell_damage(bucket, wanted.key)

@@ -10,16 +10,16 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.spec import Blob
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS mirror (
+CREATE TABLE IF NOT EXISTS blobs (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, root TEXT, run_id TEXT,
-    key TEXT, offset INTEGER, sha256 TEXT
+    key TEXT, offset INTEGER, sha256 TEXT, crc64 TEXT
 ) WITHOUT ROWID
 """
 
 NOTES_AT_ONCE = 256
 """How many notes are written together; a head that is killed loses the last ones."""
 
-Row = tuple[bytes, int, int, str, str, str, int, str]
+Row = tuple[bytes, int, int, str, str, str, int, str, str]
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,14 @@ class Mirror:
             row = self._noted.get(name) or self._find_row(name)
         if row is None or row[1:4] != (size, mtime_ns, self._root_url):
             return None
-        _, _, _, _, run_id, key, offset, sha256 = row
-        return KnownBlob(Blob(key, offset, size, sha256), run_id)
+        _, _, _, _, run_id, key, offset, sha256, crc64 = row
+        return KnownBlob(Blob(key, offset, size, sha256, crc64), run_id)
 
     def note_blob(self, path: str, mtime_ns: int, blob: Blob) -> None:
         """Note where a file is."""
         name, root, run_id = os.fsencode(path), self._root_url, self._run_id
-        row = (name, blob.size, mtime_ns, root, run_id, blob.key, blob.offset, blob.sha256)
+        where = (blob.key, blob.offset, blob.sha256, blob.crc64)
+        row = (name, blob.size, mtime_ns, root, run_id, *where)
         with self._lock:
             self._noted[name] = row
             if len(self._noted) >= NOTES_AT_ONCE:
@@ -94,7 +95,7 @@ class Mirror:
 
     def _find_row(self, name: bytes) -> Row | None:
         with contextlib.suppress(sqlite3.Error):  # not known, then
-            found = self._connection.execute("SELECT * FROM mirror WHERE path = ?", (name,))
+            found = self._connection.execute("SELECT * FROM blobs WHERE path = ?", (name,))
             row: Row | None = found.fetchone()
             return row
         return None
@@ -104,6 +105,6 @@ class Mirror:
         with contextlib.suppress(sqlite3.Error):  # costs uploads, no job
             self._connection.execute("BEGIN")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
             self._connection.execute("COMMIT")

@@ -81,8 +81,8 @@ class Transfer:
 
         downloads = (
             Download(
-                blob.key, Path(path), blob.size, sha256=blob.sha256, offset=blob.offset,
-                is_range=True,
+                blob.key, Path(path), blob.size, sha256=blob.sha256, crc64=blob.crc64,
+                offset=blob.offset, is_range=True,
             )
             for blob, path in wanted
         )  # fmt: skip
@@ -167,14 +167,14 @@ async def send_blob(
             await send_bytes(wire, bucket, Upload(path, key), data)
         return Blob(key, 0, len(data), sha256)
     before = os.stat(path)
-    sha256 = await hash_file(wire.disk, path)
+    sha256, crc64 = await hash_file(wire.disk, path)
     key = make_key(sha256)
     if not (may_exist and await has_object(wire, bucket, key)):
         await upload(wire, bucket, Upload(path, key))
     after = os.stat(path)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise tell_change(path)
-    return Blob(key, 0, before.st_size, sha256)
+    return Blob(key, 0, before.st_size, sha256, crc64)
 
 
 def place_content(blob: Blob, data: bytes, target: str, *, mode: int, time_ns: int) -> int:

@@ -1,9 +1,12 @@
 """Whether what arrived is what was sent, and how it is told if not."""
 
+import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from snakemake_executor_plugin_batchx.storage.checksums import make_crc64
 from snakemake_executor_plugin_batchx.storage.disk import Disk
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
@@ -25,9 +28,9 @@ def check_size(bucket: str, key: str, size: int, wanted: int) -> None:
 
 
 def tell_damage(bucket: str, key: str) -> DamageError:
-    """Return what is raised where a checksum is not the one that S3 keeps."""
+    """Return what is raised where a checksum is not the one that S3, or the sender, tells."""
     return DamageError(
-        f"s3://{bucket}/{key} arrived with another checksum than S3 keeps of it: run it again."
+        f"s3://{bucket}/{key} arrived with another checksum than it has in S3: run it again."
     )
 
 
@@ -40,22 +43,46 @@ def check_sha256(target: Path, key: str, found: str, told: str | None) -> None:
         )
 
 
-async def hash_file(disk: Disk, path: Path) -> str:
-    """Return the SHA-256 (hex) of a large file's content; it can be cancelled on the way."""
-    return (await digest_file(disk, path, hashlib.sha256())).hex()
+class BothDigests:
+    """SHA-256 and CRC64NVME at once."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self._crc64 = make_crc64()
+
+    def update(self, data: bytes) -> None:
+        """Take in more content."""
+        self.sha256.update(data)
+        self._crc64.update(data)
+
+    def encode_crc64(self) -> str:
+        """Return the CRC64NVME in base64."""
+        return base64.b64encode(self._crc64.digest()).decode()
+
+
+async def hash_file(disk: Disk, path: Path) -> tuple[str, str]:
+    """Return SHA-256 (hex) and CRC64NVME (base64) of a large file; it can be cancelled."""
+    both = BothDigests()
+    await read_file(disk, path, both.update)
+    return both.sha256.hexdigest(), both.encode_crc64()
 
 
 async def digest_file(disk: Disk, path: Path, digest: Any) -> bytes:
     """Return a digest, with hashlib's methods, of a file's content; it can be cancelled."""
+    await read_file(disk, path, digest.update)
+    return bytes(digest.digest())
+
+
+async def read_file(disk: Disk, path: Path, take: Callable[[bytes], object]) -> None:
+    """Have a file's content taken in, in a thread; it can be cancelled on the way."""
     with path.open("rb") as file:
 
-        def update() -> int:
+        def read() -> int:
             done = 0
             while done < HASH_STEP_BYTES and (chunk := file.read(HASH_CHUNK_BYTES)):
-                digest.update(chunk)
+                take(chunk)
                 done += len(chunk)
             return done
 
-        while await disk.run_long(update):
+        while await disk.run_long(read):
             pass
-    return bytes(digest.digest())

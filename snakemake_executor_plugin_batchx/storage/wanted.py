@@ -16,8 +16,8 @@ class Download:
     """An object, or where it `is_range` the range of one, and the file that it becomes.
 
     `size` is in bytes, None where S3 has to be asked. With `etag` an object that has been replaced
-    is refused, with `sha256` (hex) any other content. The file gets the object's time where
-    `is_dated`.
+    is refused, with `sha256` (hex) any other content; of a large one `crc64` (CRC64NVME, base64)
+    tells that sooner. The file gets the object's time where `is_dated`.
     """
 
     key: str
@@ -25,6 +25,7 @@ class Download:
     size: int | None = None
     etag: str | None = None
     sha256: str | None = None
+    crc64: str = ""
     offset: int = 0
     is_range: bool = False
     is_dated: bool = False

@@ -11,6 +11,7 @@ from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.files import (
+    PACKET_BODY_BYTES,
     CachedInputs,
     Collected,
     collect_products,
@@ -18,7 +19,6 @@ from snakemake_executor_plugin_batchx.job.files import (
 )
 from snakemake_executor_plugin_batchx.job.host_cache import HostCache
 from snakemake_executor_plugin_batchx.spec import (
-    PACKET_BODY_BYTES,
     SMALL_FILE_BYTES,
     Blob,
     Entry,

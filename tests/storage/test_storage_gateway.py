@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
 from snakemake_executor_plugin_batchx.spec import Blob
+from snakemake_executor_plugin_batchx.storage.checksums import compute_crc64, encode_crc64
 from snakemake_executor_plugin_batchx.storage.gateway import (
     CLIENT_CONFIG,
     CONFLICT_TRIES,
@@ -119,7 +120,8 @@ def test_a_large_file_is_verified_when_it_is_fetched(
     content = large_file.read_bytes()
     assert (tmp_path / "again").read_bytes() == content
     sha256 = hashlib.sha256(content).hexdigest()
-    assert blob == Blob(f"data/{sha256}", 0, LARGE_BYTES, sha256)
+    crc64 = encode_crc64(compute_crc64(content))
+    assert blob == Blob(f"data/{sha256}", 0, LARGE_BYTES, sha256, crc64)
 
 
 def test_objects_are_deleted_in_batches(gateway: S3Gateway) -> None:

@@ -10,7 +10,7 @@ from snakemake_executor_plugin_batchx.spec import Blob
 from snakemake_executor_plugin_batchx.storage.mirror import NOTES_AT_ONCE, KnownBlob, Mirror
 
 ROOT = "s3://bucket/.batchx"
-BLOB = Blob("data/ab", 10, 100, "ab")
+BLOB = Blob("data/ab", 10, 100, "ab", "crc")
 BYTES_NAME = os.fsdecode(b"/data/caf\xe9.txt")
 
 

@@ -14,14 +14,17 @@ from memory_store import MemoryStore
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import Blob
 from snakemake_executor_plugin_batchx.storage.answers import Answer
+from snakemake_executor_plugin_batchx.storage.checksums import compute_crc64, encode_crc64
 from snakemake_executor_plugin_batchx.storage.engine import TransferStoppedError
-from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
+from snakemake_executor_plugin_batchx.storage.parts import READ_PART_BYTES, SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.storage.temporary import make_temporary
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer, place_content
 
 SMALL = b"small content"
+MIDDLE = b"middle" * (READ_PART_BYTES // 6 + 1)
 LARGE = b"large content" * (SEND_PART_BYTES // 13 + 1)
+DAMAGED = r"not arrive as it was sent|instead of|than it has in S3"
 CONTENTS = pytest.mark.parametrize("content", [b"", SMALL, LARGE], ids=["empty", "small", "large"])
 
 
@@ -33,7 +36,8 @@ def put(store: MemoryStore, content: bytes, *, offset: int = 0) -> Blob:
     sha256 = hashlib.sha256(content).hexdigest()
     key = make_key(sha256)
     store.objects[key] = b"?" * offset + content
-    return Blob(key, offset, len(content), sha256)
+    crc64 = encode_crc64(compute_crc64(content)) if len(content) > SEND_PART_BYTES else ""
+    return Blob(key, offset, len(content), sha256, crc64)
 
 
 def flip_a_bit(data: bytes) -> bytes:
@@ -83,7 +87,7 @@ def test_a_range_of_an_object_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_the_end])
-@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("content", [SMALL, MIDDLE, LARGE], ids=["small", "middle", "large"])
 @pytest.mark.parametrize("before", [None, b"the old file"])
 def test_what_arrives_damaged_is_refused_and_leaves_nothing(
     tmp_path: Path, damage: Callable[[bytes], bytes], content: bytes, before: bytes | None
@@ -94,7 +98,7 @@ def test_what_arrives_damaged_is_refused_and_leaves_nothing(
     if before is not None:
         target.write_bytes(before)
     with Transfer(store) as transfer:
-        with pytest.raises(BatchxError, match=r"not arrive as it was sent|instead of") as caught:
+        with pytest.raises(BatchxError, match=DAMAGED) as caught:
             transfer.fetch_blob(blob, target)
         assert transfer.bytes_in == 0
     assert blob.key in str(caught.value)
