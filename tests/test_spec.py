@@ -33,7 +33,7 @@ paths = st.one_of(texts, st.binary(max_size=12).map(os.fsdecode))
 """A file's name may be any bytes; Python shows those that are not UTF-8 as surrogates."""
 sizes = st.integers(0, 2**53)
 seconds = st.floats(0, 1e9, allow_nan=False)
-blobs = st.builds(Blob, key=texts, offset=sizes, size=sizes, sha256=texts)
+blobs = st.builds(Blob, key=texts, offset=sizes, size=sizes, sha256=texts, crc64=texts)
 entries = st.builds(
     Entry,
     path=paths,

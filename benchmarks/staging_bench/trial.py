@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from child_process import Figures, time_command
 from rclone_server import LOOPBACK, serve_folder
 
 from staging_bench.file_sets import (
+    CHUNK_BYTES,
     FileSet,
     check_arrived,
     link_files,
@@ -111,6 +113,14 @@ def open_world(folder: Path, sets: list[FileSet], few: FileSet) -> Iterator[Worl
         yield world
 
 
+def warm_memory(folder: Path, size: int) -> None:
+    """Let nobody pay for memory that a virtual machine's host has taken back meanwhile."""
+    chunk = bytes(CHUNK_BYTES)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(size // CHUNK_BYTES):
+            file.write(chunk)
+
+
 def note_sums(files: FileSet, folder: Path) -> None:
     """Write the checksums of a folder's files beside it."""
     words = [sys.executable, "-m", "staging_bench.sums", str(folder), str(files.size)]
@@ -159,6 +169,7 @@ def time_transfer(transfer: Transfer, world: World) -> Timed:
         size=str(files.size),
     )
     folder.mkdir(exist_ok=True)
+    warm_memory(world.folder, files.total_bytes)
     log = world.folder / "log"
     try:
         process = time_command(command, world.folder, world.variables, log)

@@ -70,7 +70,7 @@ async def _try(
     facts = ObjectFacts(wanted.key, wanted.size or 0, 0.0, wanted.etag or "")
     if wanted.size is None or wanted.size <= READ_PART_BYTES:
         async with wire.take(FIRST_READ_BYTES if wanted.size is None else wanted.size):
-            # Another try would not tell why the disk did not take it.
+            # awscrt does not tell why the disk took no more; the next try writes here, which does.
             into = await _name_arriving(wire.disk, wanted) if is_first else None
             is_left = into is not None
             try:
@@ -94,7 +94,7 @@ async def _name_arriving(disk: Disk, wanted: Download) -> str | None:
     where there is no folder: that is made when something has come that belongs there.
     """
     target = os.fspath(wanted.target)
-    if not disk.is_quick or not await disk.has_folder(os.path.dirname(target)):
+    if not disk.may_skip() or not await disk.has_folder(os.path.dirname(target)):
         return None
     return name_temporary(target)
 
@@ -109,7 +109,7 @@ def _read_up_to(path: str, size: int) -> bytes:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # what went wrong before counts
         os.unlink(path)
 
 

@@ -3,7 +3,7 @@
 All transfers of a process run on one event loop in a thread of its own. A small file goes with one
 request; of a large one each part does, as soon as the budget has room for it. Requests are made by
 awscrt (native.py) once boto3 has shown where the bucket is, and by boto3 where awscrt brings no
-answer (wire.py); what touches the disk runs in threads.
+answer (wire.py); what touches the disk runs in threads where it takes long (disk.py).
 """
 
 import asyncio

@@ -206,7 +206,8 @@ class S3Gateway:
         """Call S3; `key` is what an error names."""
         method = getattr(self._client, xform_name(operation))
         options = self.options.list_params(operation)
-        self._observed.key = "" if "Bucket" in params else key
+        # What is about the bucket itself, or another, tells nothing of where its objects are.
+        self._observed.key = key if "Key" in params and "Bucket" not in params else ""
         self._observed.place = None
         try:
             answer: dict[str, Any] = method(**{"Bucket": self.bucket, **options, **params})

@@ -24,6 +24,7 @@ from snakemake_executor_plugin_batchx.storage.room import check_room
 from snakemake_executor_plugin_batchx.storage.route import Bucket
 from snakemake_executor_plugin_batchx.storage.temporary import make_temporary
 from snakemake_executor_plugin_batchx.storage.verifying import (
+    check_sent,
     check_sha256,
     check_size,
     digest_file,
@@ -75,12 +76,13 @@ class Arrival:
         wanted = self.wanted
         check_size(bucket, wanted.key, self.size, size)
         if wanted.crc64:
-            kept = KeptChecksum(make_crc64, base64.b64decode(wanted.crc64))
+            digest = await digest_file(disk, self.temporary, make_crc64())
+            found = base64.b64encode(digest).decode()
+            check_sent(wanted.target, wanted.key, "CRC64NVME", found, wanted.crc64)
         elif wanted.sha256 is not None:
-            found = await digest_file(disk, self.temporary, hashlib.sha256())
-            check_sha256(wanted.target, wanted.key, found.hex(), wanted.sha256)
-            return
-        if kept is not None:
+            digest = await digest_file(disk, self.temporary, hashlib.sha256())
+            check_sha256(wanted.target, wanted.key, digest.hex(), wanted.sha256)
+        elif kept is not None:
             digest = await digest_file(disk, self.temporary, kept.make_digest())
             if digest != kept.value:
                 raise tell_damage(bucket, wanted.key)

@@ -112,7 +112,8 @@ class NativeClient:
             )
         except NATIVE_ERRORS:
             timer.cancel()
-            return None
+            # The file may be what it cannot begin with: a name that is no UTF-8, a lost folder.
+            return await self.perform(operation, key, params, content) if into else None
         try:
             await ended
         finally:

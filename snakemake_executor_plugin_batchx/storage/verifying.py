@@ -28,19 +28,24 @@ def check_size(bucket: str, key: str, size: int, wanted: int) -> None:
 
 
 def tell_damage(bucket: str, key: str) -> DamageError:
-    """Return what is raised where a checksum is not the one that S3, or the sender, tells."""
+    """Return what is raised where a checksum is not the one that S3 keeps."""
     return DamageError(
-        f"s3://{bucket}/{key} arrived with another checksum than it has in S3: run it again."
+        f"s3://{bucket}/{key} arrived with another checksum than S3 keeps of it: run it again."
     )
+
+
+def check_sent(target: Path, key: str, kind: str, found: str, told: str | None) -> None:
+    """Raise DamageError where a checksum is not that which the sender told, if it told one."""
+    if told not in {None, found}:
+        raise DamageError(
+            f"{target} did not arrive as it was sent: with {kind} {found[:12]}… instead of "
+            f"{(told or '')[:12]}… from {key}."
+        )
 
 
 def check_sha256(target: Path, key: str, found: str, told: str | None) -> None:
     """Raise DamageError where a SHA-256 is not that which the sender told, if it told one."""
-    if told not in {None, found}:
-        raise DamageError(
-            f"{target} did not arrive as it was sent: with SHA-256 {found[:12]}… instead of "
-            f"{(told or '')[:12]}… from {key}."
-        )
+    check_sent(target, key, "SHA-256", found, told)
 
 
 class BothDigests:

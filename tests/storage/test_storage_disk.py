@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_plugin_batchx.storage.disk import SLOW_SECONDS, WEIGHT, Disk
+from snakemake_executor_plugin_batchx.storage.disk import SEEN_ONE_IN, SLOW_SECONDS, WEIGHT, Disk
 
 WAIT_SECONDS = 30
 
@@ -106,6 +106,12 @@ async def cancel_long_work(disk: Disk, cancellations: int) -> list[str]:
     await asyncio.wait([caller])
     assert caller.cancelled() is bool(cancellations)
     return ended
+
+
+def test_others_may_write_while_that_is_quick(disk: Disk, fake: FakeDisk) -> None:
+    assert [disk.may_skip() for _ in range(2 * SEEN_ONE_IN)].count(False) == 2
+    asyncio.run(disk.run(fake.work, 1.0))
+    assert not any(disk.may_skip() for _ in range(SEEN_ONE_IN))
 
 
 def test_a_folder_is_looked_for_until_it_is_there(disk: Disk, tmp_path: Path) -> None:

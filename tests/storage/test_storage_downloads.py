@@ -1,6 +1,8 @@
 """Small objects on their way to the disk: many at once, and what the disk does not take is told."""
 
+import asyncio
 import errno
+import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -10,9 +12,12 @@ from pathlib import Path
 import boto3
 import pytest
 
+from snakemake_executor_plugin_batchx.storage.answers import Answer
 from snakemake_executor_plugin_batchx.storage.budget import CONNECTIONS
 from snakemake_executor_plugin_batchx.storage.engine import Engine
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway, make_s3_client
+from snakemake_executor_plugin_batchx.storage.inbox import Inbox
+from snakemake_executor_plugin_batchx.storage.native import NativeClient
 from snakemake_executor_plugin_batchx.storage.options import S3Options
 from snakemake_executor_plugin_batchx.storage.wanted import Download
 
@@ -77,6 +82,32 @@ def test_as_many_come_at_once_as_there_are_connections(
         engine.download_all(bucket, [Download(p.name, p, len(CONTENT)) for p in targets])
     assert {path.read_bytes() for path in targets} == {CONTENT}
     assert len(list(tmp_path.iterdir())) == CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("name", "is_on_disk"),
+    [("file", True), (os.fsdecode(b"no-utf-8-\xe9"), False), ("no/such/folder", False)],
+)
+def test_awscrt_writes_where_it_can(
+    bucket: S3Gateway, tmp_path: Path, name: str, is_on_disk: bool
+) -> None:
+    """Where it cannot, it brings the content all the same: S3 answers."""
+
+    async def ask() -> Answer | None:
+        inbox = Inbox(asyncio.get_running_loop())
+        native = NativeClient(place, bucket.credentials, None, inbox)
+        try:
+            model = bucket.get_model("GetObject")
+            return await native.perform(model, "a", {}, b"", str(tmp_path / name))
+        finally:
+            native.close()
+
+    place = bucket.place
+    assert place is not None
+    answer = asyncio.run(ask())
+    assert answer is not None
+    assert answer.is_on_disk == is_on_disk
+    assert ((tmp_path / name).read_bytes() if is_on_disk else answer.body) == CONTENT
 
 
 def test_a_file_that_the_disk_does_not_take_is_told(bucket: S3Gateway, tmp_path: Path) -> None:

@@ -262,6 +262,7 @@ def test_an_object_that_may_not_be_seen_counts_as_missing(
 def test_the_place_is_that_of_the_bucket_and_no_other(s3_client: Any) -> None:
     gateway = S3Gateway(s3_client, BUCKET, credentials="those of the client")
     assert gateway.find_modified("key", "other-bucket") is None
+    gateway.delete_objects([BUCKET])  # to /my-bucket, as if that were an object's key
     assert gateway.place is None
     assert not gateway.has_object("key")  # a refusal shows it, too
     assert gateway.place is not None
