@@ -81,12 +81,12 @@ def encode_crc64(crc: int) -> str:
 class Crc:
     """A CRC with the methods of hashlib's digests."""
 
-    def __init__(self, compute: Callable[[bytes, int], int], size: int) -> None:
+    def __init__(self, compute: Callable[[Any, int], int], size: int) -> None:
         self._compute = compute
         self._size = size
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take in more content."""
         self._value = self._compute(data, self._value)
 

@@ -34,6 +34,9 @@ BYTES_PER_SECOND = CONNECTIONS * 50_000_000
 FILE_BYTES_PER_SECOND = 125_000_000
 """The same for whole files: ten connections, each with a part of 8 MiB in memory."""
 
+FILE_THREADS = 4
+"""One receives and writes 1 GB/s at most."""
+
 ANSWER_SECONDS = 90.0
 """How long one answer is waited for before boto3, which sees each packet, asks instead."""
 
@@ -50,8 +53,9 @@ def open_client(
     credentials: Any,
     ca_bundle: str | None,
     bytes_per_second: int = BYTES_PER_SECOND,
+    threads: int = 1,
 ) -> Any:
-    """Return awscrt's own client, of one thread, for what boto3 finds at a place.
+    """Return awscrt's own client, of so many threads, for what boto3 finds at a place.
 
     `credentials` are botocore's, which renew themselves; `ca_bundle` is the file that boto3 is told
     of, if any.
@@ -63,7 +67,7 @@ def open_client(
         crt_credentials_provider=BotocoreCRTCredentialsWrapper(
             credentials
         ).to_crt_credentials_provider(),
-        num_threads=1,
+        num_threads=threads,
         target_throughput=bytes_per_second,
         use_ssl=place.is_tls,
         verify=(trusted or botocore.httpsession.get_cert_path(True)) if place.is_tls else None,
@@ -136,7 +140,8 @@ class NativeClient:
         All parts are of one state of the object. None where it does not come, or stops.
         """
         if self._file_client is None:
-            self._file_client = self._open_client(FILE_BYTES_PER_SECOND)
+            threads = min(os.cpu_count() or 1, FILE_THREADS)
+            self._file_client = self._open_client(FILE_BYTES_PER_SECOND, threads)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         answer = _AnswerInParts(lambda: self._inbox.tell(_end, ended))
         moved = _Moved(on_bytes)

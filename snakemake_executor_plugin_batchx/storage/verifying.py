@@ -55,7 +55,7 @@ class BothDigests:
         self.sha256 = hashlib.sha256()
         self._crc64 = make_crc64()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take in more content."""
         self.sha256.update(data)
         self._crc64.update(data)
@@ -78,15 +78,16 @@ async def digest_file(disk: Disk, path: Path, digest: Any) -> bytes:
     return bytes(digest.digest())
 
 
-async def read_file(disk: Disk, path: Path, take: Callable[[bytes], object]) -> None:
+async def read_file(disk: Disk, path: Path, take: Callable[[memoryview], object]) -> None:
     """Have a file's content taken in, in a thread; it can be cancelled on the way."""
-    with path.open("rb") as file:
+    view = memoryview(bytearray(HASH_CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
 
         def read() -> int:
             done = 0
-            while done < HASH_STEP_BYTES and (chunk := file.read(HASH_CHUNK_BYTES)):
-                take(chunk)
-                done += len(chunk)
+            while done < HASH_STEP_BYTES and (count := file.readinto(view)):
+                take(view[:count])
+                done += count
             return done
 
         while await disk.run_long(read):
