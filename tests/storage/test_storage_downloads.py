@@ -30,14 +30,14 @@ class Together(BaseHTTPRequestHandler):
     """Has one object, and gives it when so many have asked for it at the same time."""
 
     protocol_version = "HTTP/1.1"
-    barrier = threading.Barrier(1)
+    server: "Server"
 
     def do_HEAD(self) -> None:
         self._begin(200)
 
     def do_GET(self) -> None:
         try:
-            self.barrier.wait(WAIT_SECONDS)
+            self.server.barrier.wait(WAIT_SECONDS)
         except threading.BrokenBarrierError:
             return self._begin(404)
         self._begin(200)
@@ -57,26 +57,32 @@ class Together(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     request_queue_size = 2 * CONNECTIONS
+    barrier = threading.Barrier(1)
 
 
 @pytest.fixture
-def bucket() -> Iterator[S3Gateway]:
-    """A bucket that a request has found, so that awscrt makes all others."""
+def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Together) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        session = boto3.Session("key", "secret", region_name="us-east-1")
-        options = S3Options(f"http://127.0.0.1:{server.server_port}", "path")
-        client = make_s3_client(session, None, options)
-        bucket = S3Gateway(client, "b", credentials=session.get_credentials())
-        assert bucket.has_object("any")
-        yield bucket
+        yield server
         server.shutdown()
 
 
+@pytest.fixture
+def bucket(server: Server) -> S3Gateway:
+    """A bucket that a request has found, so that awscrt makes all others."""
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    options = S3Options(f"http://127.0.0.1:{server.server_port}", "path")
+    client = make_s3_client(session, None, options)
+    bucket = S3Gateway(client, "b", credentials=session.get_credentials())
+    assert bucket.has_object("any")
+    return bucket
+
+
 def test_as_many_come_at_once_as_there_are_connections(
-    bucket: S3Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: Server, bucket: S3Gateway, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Together, "barrier", threading.Barrier(CONNECTIONS))
+    server.barrier = threading.Barrier(CONNECTIONS)
     targets = [tmp_path / str(number) for number in range(CONNECTIONS)]
     with Engine() as engine:
         engine.download_all(bucket, [Download(p.name, p, len(CONTENT)) for p in targets])
