@@ -13,7 +13,6 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from snakemake_executor_plugin_batchx.aws.preflight import LOCAL_RUNNER_TAG
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 from snakemake_executor_plugin_batchx.local.orders import DEFAULT_LOG_GROUP
@@ -62,12 +61,7 @@ def furnish_account(
         computeEnvironmentName=QUEUE, type="MANAGED", computeResources=COMPUTE_RESOURCES
     )
     order = [{"order": 1, "computeEnvironment": QUEUE}]
-    batch.create_job_queue(
-        jobQueueName=QUEUE,
-        priority=1,
-        computeEnvironmentOrder=order,
-        tags={LOCAL_RUNNER_TAG: runner},
-    )
+    batch.create_job_queue(jobQueueName=QUEUE, priority=1, computeEnvironmentOrder=order)
     return EmbeddedAws(
         endpoint_url=endpoint_url,
         region=identity.region,

@@ -34,6 +34,7 @@ from snakemake_executor_plugin_batchx.local.overrides import (
 )
 from snakemake_executor_plugin_batchx.local.placement import Placement
 from snakemake_executor_plugin_batchx.local.retry import is_retried
+from snakemake_executor_plugin_batchx.local.secret_rules import SHARED_NAME, find_shared_name
 
 CONTAINER_EXITED = "Essential container in task exited"
 NOT_STARTED = "Task failed to start"
@@ -111,7 +112,8 @@ class Attempts:
             ServerError: the attempt is not STARTING or RUNNING.
         """
         _, attempt = self._find(attempt_id)
-        status_reason = NOT_STARTED if attempt.started_at is None else CONTAINER_EXITED
+        started = NOT_STARTED if attempt.started_at is None else CONTAINER_EXITED
+        status_reason = results[0].task_reason or started
         self._end_attempt(attempt_id, results, TIMED_OUT if attempt.is_timed_out else status_reason)
 
     def report_host_lost(self, attempt_id: str, instance_id: str) -> None:
@@ -189,6 +191,10 @@ class Attempts:
         own = make_batch_environment(job, number, environment.name)
         if count_override_characters(job.request, own) > OVERRIDE_CHARACTERS:
             return OVERRIDES_TOO_LONG
+        for container in job.task["containers"]:
+            shared = find_shared_name(container)
+            if shared is not None:
+                return SHARED_NAME.format(name=shared)
         if job.is_propagating_tags and len(job.definition.tags | job.tags) > COMBINED_TAGS:
             return TOO_MANY_TAGS
         return None

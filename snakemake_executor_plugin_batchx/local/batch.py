@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from snakemake_executor_plugin_batchx.local.attempts import Attempts
+from snakemake_executor_plugin_batchx.local.consumable_calls import ConsumableCalls
+from snakemake_executor_plugin_batchx.local.consumables import ConsumableStore
 from snakemake_executor_plugin_batchx.local.definitions import DefinitionStore
 from snakemake_executor_plugin_batchx.local.environments import EnvironmentStore
 from snakemake_executor_plugin_batchx.local.errors import ClientError
@@ -42,6 +45,7 @@ class Batch:
         read_now: seconds since 1970.
         make_id: unique ids, as uuid4 makes them.
         grace_seconds: between SIGTERM and SIGKILL.
+        queue_tags: what every queue bears, whoever makes it.
     """
 
     def __init__(
@@ -52,14 +56,16 @@ class Batch:
         read_now: Callable[[], float] = time.time,
         make_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         grace_seconds: float = STOP_GRACE_SECONDS,
+        queue_tags: Mapping[str, str] = MappingProxyType({}),
     ):
         self.identity = identity
         self.read_now = read_now
-        self.definitions = DefinitionStore(identity)
+        self.consumables = ConsumableStore(identity)
+        self.definitions = DefinitionStore(identity, self.consumables)
         self.environments = EnvironmentStore(identity)
-        self.queues = QueueStore(identity, self.environments)
+        self.queues = QueueStore(identity, self.environments, queue_tags)
         self.store = JobStore(self.queues, self.definitions)
-        self.placement = Placement(capacity, self.queues)
+        self.placement = Placement(capacity, self.queues, self.consumables)
         self.lifecycle = Lifecycle(self._read_now_ms, self.placement, self._stop_attempt)
         self.attempts = Attempts(
             identity, read_now, grace_seconds, self.placement, self.lifecycle, make_id
@@ -68,6 +74,7 @@ class Batch:
         self.calls = self._list_calls(
             JobCalls(self.store, submitter, self.lifecycle, self.placement, self._read_now_ms),
             Tags(self.definitions, self.environments, self.queues, self.store),
+            ConsumableCalls(self.consumables, self.store, self._read_now_ms),
         )
 
     def handle(self, operation: str, parameters: JsonObject) -> JsonObject:
@@ -121,7 +128,7 @@ class Batch:
         self.attempts.report_host_lost(attempt_id, instance_id)
 
     def _list_calls(
-        self, jobs: JobCalls, tags: Tags
+        self, jobs: JobCalls, tags: Tags, consumables: ConsumableCalls
     ) -> dict[str, Callable[[JsonObject], JsonObject]]:
         return {
             "RegisterJobDefinition": self.definitions.register,
@@ -146,6 +153,12 @@ class Batch:
             "TerminateJob": jobs.terminate,
             "TerminateJobs": jobs.terminate_many,
             "GetJobQueueSnapshot": jobs.snapshot,
+            "CreateConsumableResource": consumables.create,
+            "DescribeConsumableResource": consumables.describe,
+            "UpdateConsumableResource": consumables.update,
+            "DeleteConsumableResource": consumables.delete,
+            "ListConsumableResources": consumables.list_all,
+            "ListJobsByConsumableResource": consumables.list_jobs,
             "TagResource": tags.add,
             "UntagResource": tags.remove,
             "ListTagsForResource": tags.show,

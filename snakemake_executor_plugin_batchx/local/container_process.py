@@ -8,9 +8,14 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from snakemake_executor_plugin_batchx.local.container_secrets import (
+    SecretRefusedError,
+    fetch_secrets,
+)
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.log_sink import (
     LineSplitter,
@@ -30,6 +35,7 @@ from snakemake_executor_plugin_batchx.local.runners import (
     NO_LOG_GROUP,
     OUT_OF_MEMORY,
 )
+from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 
 READ_BYTES = 64 * 1024
 KILL_ROUNDS = 10
@@ -83,10 +89,16 @@ class ContainerProcess:
         """The number of its session, which is its own; 0 before it started."""
         return 0 if self._process is None else self._process.pid
 
-    def launch(self, task: StartOrder, scratch: Path, around: Surroundings) -> bool:
+    def launch(
+        self, task: StartOrder, scratch: Path, around: Surroundings, source: SecretSource
+    ) -> bool:
         """Starts the process; returns False, with ``result`` set, if it cannot start."""
         try:
-            reason = self._find_log_refusal() or self._spawn(task, scratch, around)
+            secrets = fetch_secrets(self.order, source, is_fargate=task.is_fargate)
+            reason = self._find_log_refusal() or self._spawn(task, scratch, around, secrets)
+        except SecretRefusedError as error:
+            self.result = ContainerResult(self.order.name, None, task_reason=str(error))
+            return False
         except (OSError, ValueError) as error:
             reason = f"{DAEMON}{error}"
         if reason is not None:
@@ -153,7 +165,9 @@ class ContainerProcess:
         is_there = provide_group(self._logs, self.order.log_group, is_creating=is_creating)
         return None if is_there else NO_LOG_GROUP
 
-    def _spawn(self, task: StartOrder, scratch: Path, around: Surroundings) -> str | None:
+    def _spawn(
+        self, task: StartOrder, scratch: Path, around: Surroundings, secrets: Mapping[str, str]
+    ) -> str | None:
         """Starts the process; returns the reason if its command is not there.
 
         Raises:
@@ -163,7 +177,8 @@ class ContainerProcess:
         if not self.order.command:
             return NO_COMMAND
         folders = make_container_folders(scratch, self.order.name)
-        environment = make_process_environment(task, self.order, around, folders)
+        own = make_process_environment(task, self.order, around, folders)
+        environment = {**own, **secrets}
         command = find_command(self.order, environment["PATH"], folders["work"])
         if command is None:
             name = self.order.command[0]

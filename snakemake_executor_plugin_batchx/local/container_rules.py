@@ -1,7 +1,8 @@
 """What a job definition's containers may ask for, on EC2 and on Fargate.
 
 Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html,
-API_TaskContainerProperties.html, API_EcsTaskProperties.html and API_ResourceRequirement.html
+API_TaskContainerProperties.html, API_EcsTaskProperties.html and API_ResourceRequirement.html.
+linux_rules.py, platform_rules.py, secret_rules.py and volume_rules.py have what each is called for.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pattern
 from snakemake_executor_plugin_batchx.local.errors import ClientError
-from snakemake_executor_plugin_batchx.local.platforms import (
-    EC2_REFUSES,
-    FARGATE_LOG_DRIVERS,
-    FARGATE_MEMORY_MIB,
-    FARGATE_REFUSES,
-)
+from snakemake_executor_plugin_batchx.local.linux_rules import check_linux_parameters, check_ulimits
+from snakemake_executor_plugin_batchx.local.platform_rules import check_platform
+from snakemake_executor_plugin_batchx.local.platforms import FARGATE_MEMORY_MIB
+from snakemake_executor_plugin_batchx.local.secret_rules import check_secrets
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
+from snakemake_executor_plugin_batchx.local.volume_rules import check_volumes
 
 
 def check_container_properties(properties: JsonObject, *, is_fargate: bool) -> None:
@@ -29,13 +29,9 @@ def check_container_properties(properties: JsonObject, *, is_fargate: bool) -> N
     """
     if "image" not in properties:
         raise ClientError("Container properties must have an image")
-    _check_container(properties, is_fargate=is_fargate)
+    _check_container(properties)
     check_resources(read_resources(properties), is_fargate=is_fargate, is_complete=True)
-    for member in ("jobRoleArn", "executionRoleArn"):
-        if member in properties:
-            check_pattern("role_arn", properties[member])
-    _check_platform(properties, is_fargate=is_fargate)
-    _check_volumes(properties.get("volumes", []), [properties])
+    _check_task(properties, "jobRoleArn", is_fargate=is_fargate)
 
 
 def check_ecs_properties(properties: JsonObject, *, is_fargate: bool) -> None:
@@ -55,7 +51,7 @@ def check_ecs_properties(properties: JsonObject, *, is_fargate: bool) -> None:
         raise ClientError("At least one container of a task must be essential")
     totals = {"VCPU": 0.0, "MEMORY": 0.0, "GPU": 0.0}
     for container in containers:
-        _check_container(container, is_fargate=is_fargate)
+        _check_container(container)
         resources = read_resources(container)
         if not is_fargate:
             check_resources(resources, is_fargate=False, is_complete=True)
@@ -66,11 +62,7 @@ def check_ecs_properties(properties: JsonObject, *, is_fargate: bool) -> None:
     if is_fargate:
         given = {kind: value for kind, value in totals.items() if value}
         check_resources(given, is_fargate=True, is_complete=True)
-    for member in ("taskRoleArn", "executionRoleArn"):
-        if member in task:
-            check_pattern("role_arn", task[member])
-    _check_platform(task, is_fargate=is_fargate)
-    _check_volumes(task.get("volumes", []), containers)
+    _check_task(task, "taskRoleArn", is_fargate=is_fargate)
 
 
 def read_resources(properties: Mapping[str, Any]) -> dict[str, float]:
@@ -146,58 +138,26 @@ def _check_fargate_pair(resources: Mapping[str, float]) -> None:
         )
 
 
-def _check_container(container: JsonObject, *, is_fargate: bool) -> None:
+def _check_container(container: JsonObject) -> None:
     check_bound("image_length", len(container["image"]))
     check_pattern("image", container["image"])
     check_environment(container.get("environment", []))
     if "user" in container:
         check_pattern("user", container["user"])
-    linux = container.get("linuxParameters", {})
-    for member, row in (("sharedMemorySize", "shared_memory_mib"), ("swappiness", "swappiness")):
-        if member in linux:
-            check_bound(row, linux[member])
-    logs = container.get("logConfiguration")
-    if logs and is_fargate and logs["logDriver"] not in FARGATE_LOG_DRIVERS:
-        raise ClientError(f"Log driver {logs['logDriver']} is not applicable for Fargate.")
+    check_linux_parameters(container.get("linuxParameters", {}))
+    check_ulimits(container.get("ulimits", []))
 
 
-def _check_platform(properties: JsonObject, *, is_fargate: bool) -> None:
-    """The rules for a task as a whole; a Fargate task's containers are looked at one by one."""
-    containers = properties.get("containers", [properties])
-    refused = FARGATE_REFUSES if is_fargate else EC2_REFUSES
-    for owner in (properties, *containers):
-        for path, message in refused.items():
-            if _has_path(owner, path):
-                raise ClientError(message)
-    if not is_fargate:
-        return
-    if "executionRoleArn" not in properties:
-        raise ClientError("executionRoleArn is required for Fargate.")
-    if "ephemeralStorage" in properties:
-        check_bound("fargate_storage_gib", properties["ephemeralStorage"]["sizeInGiB"])
-    if any("host" in volume for volume in properties.get("volumes", [])):
-        raise ClientError("host volumes are not applicable for Fargate.")
-
-
-def _has_path(properties: Mapping[str, Any], path: str) -> bool:
-    value: Any = properties
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return value not in (False, [], {})
-
-
-def _check_volumes(volumes: list[JsonObject], containers: list[JsonObject]) -> None:
-    names = [volume.get("name", "") for volume in volumes]
-    for name in names:
-        check_pattern("volume_name", name)
-    if len(set(names)) < len(names):
-        raise ClientError("Volume names must differ")
+def _check_task(task: JsonObject, role_member: str, *, is_fargate: bool) -> None:
+    """The rules for a task as a whole; ``role_member`` names its role for the job itself."""
+    for member in (role_member, "executionRoleArn"):
+        if member in task:
+            check_pattern("role_arn", task[member])
+    check_platform(task, is_fargate=is_fargate)
+    containers = task.get("containers", [task])
     for container in containers:
-        for mount in container.get("mountPoints", []):
-            if mount.get("sourceVolume") not in names:
-                raise ClientError(f"Unknown volume '{mount.get('sourceVolume')}'.")
+        check_secrets(container, has_execution_role="executionRoleArn" in task)
+    check_volumes(task.get("volumes", []), containers, has_job_role=role_member in task)
 
 
 def _check_container_dependencies(container: JsonObject, names: list[str | None]) -> None:

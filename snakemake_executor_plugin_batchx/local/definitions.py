@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +17,14 @@ from snakemake_executor_plugin_batchx.local.checks import (
     check_pattern,
     check_tags,
 )
+from snakemake_executor_plugin_batchx.local.consumables import MEMBER, ConsumableStore
 from snakemake_executor_plugin_batchx.local.container_rules import (
     check_container_properties,
     check_ecs_properties,
 )
 from snakemake_executor_plugin_batchx.local.errors import ClientError
 from snakemake_executor_plugin_batchx.local.identity import Identity, make_token, read_token
+from snakemake_executor_plugin_batchx.local.platform_rules import LATEST
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
 
 # Members of RegisterJobDefinition that are returned as they were given.
@@ -46,6 +49,17 @@ EMPTY_LISTS = (
     "secrets",
 )
 """Members of a container that Batch answers with as empty lists where they were not given."""
+INNER_EMPTY_LISTS = {
+    "linuxParameters": ("devices", "tmpfs"),
+    "logConfiguration": ("secretOptions",),
+}
+"""Likewise, within members that were given.
+
+What Batch fills in is what terraform-provider-aws overlooks when it compares
+(internal/service/batch/container_properties.go).
+"""
+FARGATE_DEFAULTS = {"fargatePlatformConfiguration": {"platformVersion": LATEST}}
+"""What Batch answers with of containerProperties for Fargate; source as above."""
 PROPERTY_KINDS = ("containerProperties", "ecsProperties", "eksProperties", "nodeProperties")
 
 
@@ -86,6 +100,7 @@ class DefinitionStore:
     """All definitions of the account, by name, oldest revision first."""
 
     identity: Identity
+    consumables: ConsumableStore
     by_name: dict[str, list[Definition]] = field(default_factory=dict)
 
     def register(self, request: JsonObject) -> JsonObject:
@@ -95,11 +110,12 @@ class DefinitionStore:
             ClientError: for the first rule that the request breaks.
         """
         check_definition(request)
+        self.consumables.check(request.get(MEMBER))
         name = request["jobDefinitionName"]
         revisions = self.by_name.setdefault(name, [])
         revision = len(revisions) + 1
         arn = self.identity.make_arn("job-definition", f"{name}:{revision}")
-        kept = _fill_empty_lists(request)
+        kept = _fill_in(request)
         definition = Definition(name, revision, arn, kept, dict(request.get("tags", {})))
         revisions.append(definition)
         return {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision}
@@ -193,6 +209,8 @@ def check_definition(request: JsonObject) -> None:
     check_retry_strategy(request.get("retryStrategy"))
     check_timeout(request.get("timeout"))
     capabilities = request.get("platformCapabilities", ["EC2"])
+    if "MANAGED_INSTANCES" in capabilities:
+        raise ClientError("The embedded Batch has no ECS Managed Instances: EC2 and FARGATE only")
     if capabilities not in (["EC2"], ["FARGATE"]):
         raise ClientError("platformCapabilities should be EC2 or FARGATE")
     kinds = [kind for kind in PROPERTY_KINDS if kind in request]
@@ -244,15 +262,25 @@ def check_timeout(timeout: JsonObject | None) -> None:
         check_bound("timeout_seconds", timeout["attemptDurationSeconds"])
 
 
-def _fill_empty_lists(request: JsonObject) -> JsonObject:
-    """A copy of the request whose containers hold the lists that Batch answers with."""
+def _fill_in(request: JsonObject) -> JsonObject:
+    """A copy of the request with what Batch answers with where it was not given."""
     copy: dict[str, Any] = json.loads(json.dumps(request))
     for task in copy.get("ecsProperties", {}).get("taskProperties", []):
         task["containers"] = [_fill_container(container) for container in task["containers"]]
     if "containerProperties" in copy:
-        copy["containerProperties"] = _fill_container(copy["containerProperties"])
+        is_fargate = "FARGATE" in copy.get("platformCapabilities", [])
+        defaults = FARGATE_DEFAULTS if is_fargate else {}
+        copy["containerProperties"] = {**defaults, **_fill_container(copy["containerProperties"])}
     return copy
 
 
 def _fill_container(container: JsonObject) -> JsonObject:
-    return {**{name: [] for name in EMPTY_LISTS}, **container}
+    filled = {**_make_empty(EMPTY_LISTS), **container}
+    for member, names in INNER_EMPTY_LISTS.items():
+        if member in container:
+            filled[member] = {**_make_empty(names), **container[member]}
+    return filled
+
+
+def _make_empty(names: Iterable[str]) -> JsonObject:
+    return {name: [] for name in names}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from snakemake_executor_plugin_batchx.local.container_rules import read_resources
 from snakemake_executor_plugin_batchx.local.launch import RuntimeTrees
@@ -18,6 +19,7 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     make_ecs_environment,
 )
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
+from snakemake_executor_plugin_batchx.local.shared_volumes import find_shared_folder
 
 LABEL = "batchx.server"
 """Its value tells which embedded AWS a container or volume is of."""
@@ -27,6 +29,9 @@ OWN_FOLDER = "/batchx/plugin"
 MIB = 1024 * 1024
 SHARES_PER_VCPU = 1024
 MOST_SHARES = 262_144
+CPU_PERIOD = 100_000
+"""Microseconds in which a container may use its quota of CPU time."""
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 DEVICE_LETTERS = {"READ": "r", "WRITE": "w", "MKNOD": "m"}
 
 
@@ -52,19 +57,23 @@ def make_volume_names(task: StartOrder) -> dict[str, str]:
     return {
         volume["name"]: "batchx-" + _clean(f"{task.attempt_id}-{volume['name']}")
         for volume in task.volumes
-        if not _find_host_path(volume)
+        if not _find_host_path(volume, "")
     }
 
 
 def plan_container(
-    task: StartOrder, container: ContainerOrder, world: ContainerWorld
+    task: StartOrder,
+    container: ContainerOrder,
+    world: ContainerWorld,
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> JsonObject:
     """The body of ``POST /containers/create``.
 
-    The image's ENTRYPOINT applies, and its CMD where the job has no command.
+    The image's ENTRYPOINT applies, and its CMD where the job has no command. ``secrets`` are
+    variables of the container alone.
     """
     properties = container.properties
-    environment = make_ecs_environment(task, container, world.around)
+    environment = {**make_ecs_environment(task, container, world.around), **secrets}
     return {
         "Image": container.image,
         "Cmd": list(container.command) or None,
@@ -77,9 +86,10 @@ def plan_container(
             "NetworkMode": "host",
             # Output is read as it comes; nothing is kept on the disk.
             "LogConfig": {"Type": "none"},
-            "Binds": _list_binds(task, container),
+            "Binds": _list_binds(task, container, world.around.shared_folder),
             "Mounts": _list_mounts(world),
             "CpuShares": _find_cpu_shares(container),
+            **_limit_cpus(task),
             **_limit_memory(task, container),
             **_plan_access(properties),
             **_plan_linux(properties.get("linuxParameters", {})),
@@ -95,6 +105,14 @@ def _find_cpu_shares(container: ContainerOrder) -> int:
     """Shares, not a quota: a container may use what others leave."""
     vcpus = read_resources(container.properties).get("VCPU", 0)
     return min(int(vcpus * SHARES_PER_VCPU), MOST_SHARES)
+
+
+def _limit_cpus(task: StartOrder) -> JsonObject:
+    """Fargate's containers have the CPUs of their task and no more."""
+    if not task.is_fargate:
+        return {}
+    vcpus = sum(read_resources(each.properties).get("VCPU", 0) for each in task.containers)
+    return {"CpuPeriod": CPU_PERIOD, "CpuQuota": int(vcpus * CPU_PERIOD)}
 
 
 def _limit_memory(task: StartOrder, container: ContainerOrder) -> JsonObject:
@@ -157,10 +175,10 @@ def _plan_device(device: Mapping[str, object]) -> JsonObject:
     }
 
 
-def _list_binds(task: StartOrder, container: ContainerOrder) -> list[str]:
+def _list_binds(task: StartOrder, container: ContainerOrder, shared_folder: str) -> list[str]:
     """Binds make a folder of the host that is missing, as on ECS."""
     sources = {
-        **{volume["name"]: _find_host_path(volume) for volume in task.volumes},
+        **{volume["name"]: _find_host_path(volume, shared_folder) for volume in task.volumes},
         **make_volume_names(task),
     }
     mounts: Sequence[JsonObject] = container.properties.get("mountPoints", [])
@@ -171,9 +189,10 @@ def _list_binds(task: StartOrder, container: ContainerOrder) -> list[str]:
     ]
 
 
-def _find_host_path(volume: JsonObject) -> str:
+def _find_host_path(volume: JsonObject, shared_folder: str) -> str:
+    folder = find_shared_folder(volume, shared_folder)
     path: str = volume.get("host", {}).get("sourcePath", "")
-    return path
+    return path if folder is None else str(folder)
 
 
 def _list_mounts(world: ContainerWorld) -> list[JsonObject]:

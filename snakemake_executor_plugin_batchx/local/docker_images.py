@@ -18,6 +18,8 @@ from snakemake_executor_plugin_batchx.local.workers import Workers
 BARE_ID = "sha256:"
 LOOKERS = 4
 PULLERS = 8
+Wish = tuple[str, PullCredentials | None]
+"""An image, and the login to pull it with."""
 
 
 class ImageSupply:
@@ -36,19 +38,24 @@ class ImageSupply:
         # A pull may hang for as long as a registry does.
         self._looks = Workers(LOOKERS, "batchx-image")
         self._pulls = Workers(PULLERS, "batchx-pull")
-        self._under_way: dict[str, asyncio.Task[ImageFacts]] = {}
+        self._under_way: dict[Wish, asyncio.Task[ImageFacts]] = {}
 
-    async def provide(self, image: str) -> ImageFacts:
+    async def provide(self, image: str, login: PullCredentials | None = None) -> ImageFacts:
         """Returns the image once it is here; whoever waits may be cancelled, the pull is not.
+
+        Args:
+            image: by tag, digest or id.
+            login: the job's own for the image's registry; None where it has none.
 
         Raises:
             DaemonError: it is not here and cannot be pulled.
         """
-        supply = self._under_way.get(image)
+        wish = (image, login)
+        supply = self._under_way.get(wish)
         if supply is None:
-            supply = asyncio.create_task(self._bring(image))
-            self._under_way[image] = supply
-            supply.add_done_callback(partial(self._forget, image))
+            supply = asyncio.create_task(self._bring(image, login))
+            self._under_way[wish] = supply
+            supply.add_done_callback(partial(self._forget, wish))
         return await asyncio.shield(supply)
 
     async def close(self) -> None:
@@ -60,19 +67,19 @@ class ImageSupply:
         self._looks.close(0)
         self._pulls.close(0)
 
-    def _forget(self, image: str, supply: asyncio.Task[ImageFacts]) -> None:
-        del self._under_way[image]
+    def _forget(self, wish: Wish, supply: asyncio.Task[ImageFacts]) -> None:
+        del self._under_way[wish]
         if not supply.cancelled():
             # Looked at, also where nobody waits any more.
             supply.exception()
 
-    async def _bring(self, image: str) -> ImageFacts:
+    async def _bring(self, image: str, login: PullCredentials | None) -> ImageFacts:
         loop = asyncio.get_running_loop()
         find = partial(self._engine.find_image, image)
         facts = await loop.run_in_executor(self._looks, find)
         # An id says what an image is, not where.
         if facts is None and not image.startswith(BARE_ID):
-            credentials = self._find_credentials(image)
+            credentials = login or self._find_credentials(image)
             pull = partial(self._engine.pull, image, credentials)
             await loop.run_in_executor(self._pulls, pull)
             facts = await loop.run_in_executor(self._looks, find)

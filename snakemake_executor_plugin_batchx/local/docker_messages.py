@@ -20,7 +20,6 @@ DEPENDENCY_FAILED = (
     "dependency graph: failed to resolve container ordering dependency [{dependency}] for target "
     "[{name}] as dependency did not exit successfully."
 )
-NO_EFS = "ResourceInitializationError: EFS volumes ({name}) do not exist on this machine"
 
 
 def judge_end(name: str, end: ContainerEnd) -> ContainerResult:

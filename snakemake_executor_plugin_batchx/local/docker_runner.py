@@ -38,6 +38,7 @@ from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
 from snakemake_executor_plugin_batchx.local.process_environment import Surroundings
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
+from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 from snakemake_executor_plugin_batchx.local.workers import Workers
 
 STARTERS = 8
@@ -55,6 +56,7 @@ class DockerRunner:
         world: what all containers share.
         engine: the Docker engine; closed with the runner.
         find_credentials: user and password to pull an image with; None for the user's own.
+        secrets: where jobs' secrets are.
         grace_seconds: between SIGTERM and SIGKILL of containers whose essential sibling ended.
     """
 
@@ -65,6 +67,7 @@ class DockerRunner:
         world: ContainerWorld,
         engine: DockerEngine,
         *,
+        secrets: SecretSource,
         find_credentials: Callable[[str], PullCredentials | None],
         grace_seconds: float = STOP_GRACE_SECONDS,
     ):
@@ -75,7 +78,7 @@ class DockerRunner:
         self._ends = Workers(ENDERS, "batchx-end")
         self._images = ImageSupply(engine, find_credentials)
         self._ports = DockerPorts(
-            *(engine, events, logs, world, self._images, self._starts, self._ends),
+            *(engine, events, logs, world, secrets, self._images, self._starts, self._ends),
             grace_seconds=grace_seconds,
         )
         # Both belong to the loop's thread.
@@ -184,6 +187,7 @@ def open_docker_runner(
     around: Surroundings,
     runtime: RuntimeTrees | None,
     *,
+    secrets: SecretSource,
     find_credentials: Callable[[str], PullCredentials | None],
     grace_seconds: float,
 ) -> DockerRunner:
@@ -199,6 +203,7 @@ def open_docker_runner(
         raise EmbeddedAwsError(f"Jobs cannot run in Docker: {error}") from error
     return DockerRunner(
         *(events, logs, ContainerWorld(around, runtime, make_server_label()), engine),
+        secrets=secrets,
         find_credentials=find_credentials,
         grace_seconds=grace_seconds,
     )

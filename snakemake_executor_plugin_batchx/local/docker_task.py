@@ -14,6 +14,11 @@ from functools import partial
 from typing import TypeVar
 
 from snakemake_executor_plugin_batchx.local import docker_messages as messages
+from snakemake_executor_plugin_batchx.local.container_secrets import (
+    SecretRefusedError,
+    fetch_login,
+    fetch_secrets,
+)
 from snakemake_executor_plugin_batchx.local.docker_containers import (
     LABEL,
     ContainerWorld,
@@ -27,10 +32,14 @@ from snakemake_executor_plugin_batchx.local.docker_engine import (
 )
 from snakemake_executor_plugin_batchx.local.docker_images import ImageSupply
 from snakemake_executor_plugin_batchx.local.docker_output import ContainerOutput
+from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink, provide_group
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
 from snakemake_executor_plugin_batchx.local.runners import NO_LOG_GROUP, RunnerEvents
+from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
+from snakemake_executor_plugin_batchx.local.shared_volumes import provide_shared_folders
+from snakemake_executor_plugin_batchx.local.waits import wait_briefly, wait_for_any
 from snakemake_executor_plugin_batchx.local.workers import Workers
 
 T = TypeVar("T")
@@ -40,7 +49,14 @@ DRAIN_SECONDS = 5.0
 
 
 class ContainerRefusedError(Exception):
-    """A container cannot start; the text is ECS's reason, empty where somebody stopped the task."""
+    """A container cannot start; the text is ECS's reason, empty where somebody stopped the task.
+
+    ``task_reason`` is ECS's where it tells it of the task, not of the container.
+    """
+
+    def __init__(self, text: str = "", *, task_reason: str | None = None):
+        super().__init__(text)
+        self.task_reason = task_reason
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,7 @@ class DockerPorts:
     events: RunnerEvents
     logs: LogSink
     world: ContainerWorld
+    secrets: SecretSource
     images: ImageSupply
     starts: Workers
     ends: Workers
@@ -134,10 +151,14 @@ class DockerTask:
             await container.died.wait()
             container.result = await self._bury(container)
         except ContainerRefusedError as refusal:
-            container.result = ContainerResult(container.order.name, None, str(refusal) or None)
+            container.result = ContainerResult(
+                container.order.name, None, str(refusal) or None, refusal.task_reason
+            )
             await self._discard(container)
         container.ended.set()
-        is_refused = container.result.exit_code is None and container.result.reason is not None
+        result = container.result
+        has_reason = (result.reason or result.task_reason) is not None
+        is_refused = result.exit_code is None and has_reason
         if container.order.is_essential or is_refused:
             self._end_with(container)
 
@@ -177,15 +198,12 @@ class DockerTask:
         Raises:
             ContainerRefusedError: it cannot start.
         """
-        self._refuse_efs()
-        await self._provide_image(container)
+        login, secrets = self._fetch_secrets(container.order)
+        await self._provide_image(container, login)
         self._provide_log(container.order)
+        await self._provide_volumes()
         engine = self._ports.engine
-        for name in make_volume_names(self._order).values():
-            labels = {LABEL: self._ports.world.server}
-            create_volume = partial(engine.create_volume, name, labels)
-            await self._call(create_volume, messages.CANNOT_CREATE_VOLUME)
-        body = plan_container(self._order, container.order, self._ports.world)
+        body = plan_container(self._order, container.order, self._ports.world, secrets)
         name = make_container_name(self._order, container.order)
         create = partial(engine.create, body, name)
         container.identifier = await self._call(create, messages.CANNOT_CREATE)
@@ -196,6 +214,29 @@ class DockerTask:
         self._follow(container, container.output)
         await self._call(partial(engine.start, container.identifier), messages.CANNOT_START)
         self._note_start(container)
+
+    def _fetch_secrets(
+        self, order: ContainerOrder
+    ) -> tuple[PullCredentials | None, dict[str, str]]:
+        """What the container's image is pulled with, and its secret variables."""
+        source, is_fargate = self._ports.secrets, self._order.is_fargate
+        try:
+            login = fetch_login(order, source, is_fargate=is_fargate)
+            return login, fetch_secrets(order, source, is_fargate=is_fargate)
+        except SecretRefusedError as error:
+            raise ContainerRefusedError(task_reason=str(error)) from error
+
+    async def _provide_volumes(self) -> None:
+        """Makes what the task's volumes need, unless another of its containers did."""
+        engine = self._ports.engine
+        try:
+            provide_shared_folders(self._order.volumes, self._ports.world.around.shared_folder)
+        except OSError as error:
+            raise ContainerRefusedError(messages.CANNOT_CREATE_VOLUME.format(said=error)) from error
+        for name in make_volume_names(self._order).values():
+            labels = {LABEL: self._ports.world.server}
+            create_volume = partial(engine.create_volume, name, labels)
+            await self._call(create_volume, messages.CANNOT_CREATE_VOLUME)
 
     def _note_start(self, container: TaskContainer) -> None:
         container.started.set()
@@ -211,9 +252,9 @@ class DockerTask:
             self._is_announced = True
             self._ports.events.report_started(self._order.attempt_id)
 
-    async def _provide_image(self, container: TaskContainer) -> None:
+    async def _provide_image(self, container: TaskContainer, login: PullCredentials | None) -> None:
         """Waits for the image, unless the task is over before it comes."""
-        supply = asyncio.create_task(self._ports.images.provide(container.order.image))
+        supply = asyncio.create_task(self._ports.images.provide(container.order.image, login))
         is_over = asyncio.create_task(self._over.wait())
         try:
             await asyncio.wait({supply, is_over}, return_when=asyncio.FIRST_COMPLETED)
@@ -226,11 +267,6 @@ class DockerTask:
             supply.cancel()
             is_over.cancel()
         container.stop_signal = facts.stop_signal or container.stop_signal
-
-    def _refuse_efs(self) -> None:
-        for volume in self._order.volumes:
-            if "efsVolumeConfiguration" in volume:
-                raise ContainerRefusedError(messages.NO_EFS.format(name=volume["name"]))
 
     def _provide_log(self, order: ContainerOrder) -> None:
         logs = self._ports.logs
@@ -298,21 +334,3 @@ class DockerTask:
 
     def _send_signal(self, container: TaskContainer, name: str) -> None:
         self._ports.ends.submit(self._ports.engine.send_signal, container.identifier, name)
-
-
-async def wait_for_any(*events: asyncio.Event) -> None:
-    """Returns when one of them is set."""
-    waits = [asyncio.create_task(each.wait()) for each in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-async def wait_briefly(event: asyncio.Event, seconds: float) -> None:
-    """Returns when it is set, or the time is over."""
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return

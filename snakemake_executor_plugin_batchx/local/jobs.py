@@ -51,11 +51,13 @@ class ContainerResult:
     """How a container ended.
 
     ``exit_code`` is None where it never started; ``reason`` is ECS's, if it gave one.
+    ``task_reason`` is ECS's reason for the task as a whole, if it did not come to its containers.
     """
 
     name: str
     exit_code: int | None
     reason: str | None = None
+    task_reason: str | None = None
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Job:
     """A single job, an array's parent (``size``) or an array's child (``parent``, ``index``).
 
     Times are in milliseconds since 1970. ``task`` is the merged task: ``{"containers": […], …}``.
-    ``sequence`` orders jobs by submission.
+    ``sequence`` orders jobs by submission; ``needs`` are the consumable resources it requires.
     """
 
     job_id: str
@@ -106,6 +108,7 @@ class Job:
     created_at: int
     sequence: int
     tags: dict[str, str]
+    needs: list[JsonObject] = field(default_factory=list)
     parent: Job | None = None
     index: int | None = None
     size: int | None = None

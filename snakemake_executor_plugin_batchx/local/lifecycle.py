@@ -55,7 +55,7 @@ class Lifecycle:
 
     def end(self, job: Job, state: JobState, reason: str | None) -> None:
         """A job SUCCEEDED or FAILED: its dependents and its array's parent learn of it."""
-        self.placement.remove(job)
+        self.placement.finish(job)
         job.move_to(state)
         job.status_reason = reason
         job.stopped_at = self.read_now_ms()

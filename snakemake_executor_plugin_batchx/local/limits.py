@@ -2,8 +2,9 @@
 
 A row says what is limited, the bounds (inclusive), the words of the refusal and where the rule
 stands. ``is_quoted`` is true where the words are those that AWS answers with (seen in public
-reports); the other words are ours. Later limits are added here, as rows; what names and other texts
-must look like is in patterns.py, what EC2 and Fargate take in platforms.py.
+reports); the other words are ours. Later limits are added here, as rows; those of containers are in
+container_limits.py, what names and other texts must look like in patterns.py, which words may stand
+somewhere in choices.py, what EC2 and Fargate take in platforms.py.
 """
 
 from __future__ import annotations
@@ -112,12 +113,6 @@ BOUNDS = MappingProxyType(
             "A job can depend upon a maximum of {maximum} jobs, got {value}",
             f"{API}/API_SubmitJob.html",
         ),
-        "image_length": Bound(
-            1,
-            255,
-            "Image length should be between {minimum} and {maximum}, got {value}",
-            f"{API}/API_ContainerProperties.html",
-        ),
         "reason_length": Bound(
             1,
             1024,
@@ -172,54 +167,6 @@ BOUNDS = MappingProxyType(
             "A tag value has up to {maximum} characters, got {value}",
             f"{API}/API_TagResource.html",
         ),
-        "memory_mib": Bound(
-            4,
-            2**31 - 1,
-            "Memory should be at least {minimum} MiB, got {value}",
-            f"{API}/API_ResourceRequirement.html",
-        ),
-        "vcpus": Bound(
-            1,
-            2**31 - 1,
-            "vCPUs should be at least {minimum}, got {value}",
-            f"{API}/API_ResourceRequirement.html",
-        ),
-        "gpus": Bound(
-            1,
-            2**31 - 1,
-            "GPUs should be at least {minimum}, got {value}",
-            f"{API}/API_ResourceRequirement.html",
-        ),
-        "fargate_storage_gib": Bound(
-            21,
-            200,
-            "Ephemeral storage should be between {minimum} and {maximum} GiB, got {value}",
-            f"{API}/API_EphemeralStorage.html",
-        ),
-        "shared_memory_mib": Bound(
-            1,
-            2**31 - 1,
-            "sharedMemorySize should be at least {minimum} MiB, got {value}",
-            f"{API}/API_LinuxParameters.html",
-        ),
-        "swappiness": Bound(
-            0,
-            100,
-            "swappiness should be between {minimum} and {maximum}, got {value}",
-            f"{API}/API_LinuxParameters.html",
-        ),
-        "task_properties": Bound(
-            1,
-            1,
-            "ecsProperties takes exactly one taskProperties, got {value}",
-            f"{API}/API_EcsProperties.html",
-        ),
-        "task_containers": Bound(
-            1,
-            10,
-            "A task has {minimum} to {maximum} containers, got {value}",
-            f"{API}/API_EcsTaskProperties.html",
-        ),
         "queue_environments": Bound(
             1,
             3,
@@ -245,6 +192,31 @@ BOUNDS = MappingProxyType(
             86_400,
             "maxTimeSeconds should be between {minimum} and {maximum}, got {value}",
             f"{API}/API_JobStateTimeLimitAction.html",
+        ),
+        "consumables": Bound(
+            0,
+            50_000,
+            "An account has up to {maximum} consumable resources",
+            f"{GUIDE}/resource-aware-scheduling-how-to-create.html",
+        ),
+        "job_consumables": Bound(
+            0,
+            5,
+            "A job can require up to {maximum} consumable resources, got {value}",
+            f"{GUIDE}/resource-aware-scheduling-how-to-for-jobs.html",
+        ),
+        "consumable_need": Bound(
+            1,
+            2**63 - 1,
+            "The quantity of a consumable resource that a job requires should be at least "
+            "{minimum}, got {value}",
+            f"{API}/API_ConsumableResourceRequirement.html",
+        ),
+        "consumable_total": Bound(
+            0,
+            2**63 - 1,
+            "The quantity of a consumable resource should not be negative, got {value}",
+            f"{API}/API_CreateConsumableResource.html",
         ),
     }
 )

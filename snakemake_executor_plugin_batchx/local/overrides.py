@@ -18,6 +18,7 @@ from snakemake_executor_plugin_batchx.local.container_rules import (
 )
 from snakemake_executor_plugin_batchx.local.definitions import Definition
 from snakemake_executor_plugin_batchx.local.errors import ClientError
+from snakemake_executor_plugin_batchx.local.platform_rules import check_refused
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
 
 DEFAULT_CONTAINER = "default"
@@ -79,6 +80,7 @@ def _merge_container(
 ) -> JsonObject:
     """The older ``vcpus`` and ``memory`` do not override ``resourceRequirements``."""
     check_environment(override.get("environment", []))
+    check_refused(override, is_fargate=is_fargate)
     check_resources(read_resources(override), is_fargate=is_fargate, is_complete=False)
     merged = {
         **container,

@@ -6,7 +6,20 @@ import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from snakemake_executor_plugin_batchx.local.limits import API
+from snakemake_executor_plugin_batchx.local.limits import API, GUIDE
+
+TAG_GUIDE = f"{GUIDE}/tag-restrictions.html"
+S3_FILES = r"arn:aws[a-z-]*:s3files:[a-z0-9-]+:\d{12}:file-system/"
+# The form of an access point's ARN is ours: the documentation shows that of the file system alone.
+S3_FILES_GUIDE = (
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-s3files-config.html"
+)
+# Which characters names may have:
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html and
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+ASM_ARN = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+"
+PARAMETER = r"arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9_./-]+"
+PARAMETER_NAME = r"[A-Za-z0-9_./-]+"
 
 
 @dataclass(frozen=True)
@@ -95,10 +108,53 @@ PATTERNS = MappingProxyType(
             "Volume name {value} should hold up to 255 letters, numbers, hyphens and underscores",
             f"{API}/API_Volume.html",
         ),
+        "absolute_path": Pattern(
+            re.compile(r"/[^\x00]*"),
+            "Path '{value}' should be absolute",
+            f"{API}/API_Tmpfs.html",
+        ),
+        "file_system": Pattern(
+            re.compile(r"fs-[0-9a-f]+"),
+            "fileSystemId {value} should be fs- and hexadecimal digits",
+            "https://docs.aws.amazon.com/efs/latest/ug/API_FileSystemDescription.html",
+        ),
+        "access_point": Pattern(
+            re.compile(r"fsap-[0-9a-f]+"),
+            "accessPointId {value} should be fsap- and hexadecimal digits",
+            "https://docs.aws.amazon.com/efs/latest/ug/API_AccessPointDescription.html",
+        ),
+        "s3_file_system": Pattern(
+            re.compile(S3_FILES + r"fs-[0-9A-Za-z]+"),
+            "fileSystemArn {value} is not the ARN of an S3 Files file system",
+            S3_FILES_GUIDE,
+        ),
+        "s3_access_point": Pattern(
+            re.compile(S3_FILES + r"fs-[0-9A-Za-z]+/access-point/[0-9A-Za-z-]+"),
+            "accessPointArn {value} is not the ARN of an S3 Files access point",
+            S3_FILES_GUIDE,
+        ),
+        "secret_place": Pattern(
+            re.compile(f"{ASM_ARN}(:[^:]*){{0,3}}|{PARAMETER}|{PARAMETER_NAME}"),
+            "valueFrom {value} should be the ARN of a Secrets Manager secret, or the ARN or name "
+            "of a Systems Manager parameter",
+            f"{API}/API_Secret.html",
+        ),
+        "secret_arn": Pattern(
+            re.compile(ASM_ARN),
+            "credentialsParameter {value} should be the ARN of a Secrets Manager secret",
+            f"{API}/API_RepositoryCredentials.html",
+        ),
         "tag_key": Pattern(
-            re.compile(r"(?!(?i:aws):).*", re.DOTALL),
-            "Tag key {value} starts with aws:, which is reserved",
-            "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
+            re.compile(r"(?!(?i:aws):)[\w +\-=.:/@]*"),
+            "Tag key {value} starts with aws:, which is reserved, or holds other characters than "
+            "letters, numbers, spaces and + - = . _ : / @",
+            TAG_GUIDE,
+        ),
+        "tag_value": Pattern(
+            re.compile(r"(?!(?i:aws):)[\w +\-=.:/@]*"),
+            "Tag value {value} starts with aws:, which is reserved, or holds other characters than "
+            "letters, numbers, spaces and + - = . _ : / @",
+            TAG_GUIDE,
         ),
     }
 )

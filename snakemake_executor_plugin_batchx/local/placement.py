@@ -1,10 +1,13 @@
 """Which RUNNABLE job starts next, and where.
 
 Queues are served by priority; within a queue first in, first out, or by fair share. As in AWS, a
-job that does not fit yet holds up those behind it, so that a large one is not starved. Two rules
-are our own: jobs that can never be placed (MISCONFIGURATION) do not hold up the others, and a job
-larger than the whole host starts when the host is otherwise idle.
-Source: https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
+job that does not fit yet holds up those behind it, so that a large one is not starved. Three rules
+are our own: jobs that can never be placed (MISCONFIGURATION) do not hold up the others, nor do jobs
+whose consumable resources are in use, and a job larger than the whole host starts when the host is
+otherwise idle.
+Source: https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html and
+resource-aware-scheduling-how-to-for-jobs.html, which says that a job "at the head of the queue"
+waits for its consumable resources, and not whether others go past it.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from snakemake_executor_plugin_batchx.local.consumables import ConsumableStore
 from snakemake_executor_plugin_batchx.local.environments import ComputeEnvironment, SchedulingPolicy
 from snakemake_executor_plugin_batchx.local.jobs import Attempt, Job
 from snakemake_executor_plugin_batchx.local.overrides import find_task_resources
@@ -43,6 +47,7 @@ class Placement:
 
     capacity: Capacity
     queues: QueueStore
+    consumables: ConsumableStore
     waiting: dict[str, dict[str, Job]] = field(default_factory=dict)
     stuck: dict[str, Job] = field(default_factory=dict)
     taken: dict[str, tuple[Job, Attempt]] = field(default_factory=dict)
@@ -77,9 +82,15 @@ class Placement:
                 yield job, environment
 
     def take(self, job: Job, attempt: Attempt) -> None:
-        """The attempt occupies its place from now on."""
+        """The attempt occupies its place from now on, and its job what it needs beside it."""
         self.remove(job)
+        self.consumables.take(job.job_id, job.needs)
         self.taken[attempt.identifier] = (job, attempt)
+
+    def finish(self, job: Job) -> None:
+        """A job is over: it waits no longer and holds nothing."""
+        self.remove(job)
+        self.consumables.give_back(job.job_id)
 
     def release(self, attempt: Attempt) -> None:
         """The attempt's place is free again."""
@@ -90,6 +101,8 @@ class Placement:
         waiting = self.waiting.get(queue.arn, {})
         while waiting:
             job = self._find_front(queue, waiting)
+            if job is None:
+                return None
             reason = self._find_misconfiguration(job)
             if reason is None:
                 return job
@@ -102,15 +115,21 @@ class Placement:
         """Up to ``count`` RUNNABLE jobs of a queue, in the order in which they wait."""
         return list(self.waiting.get(queue.arn, {}).values())[:count]
 
-    def _find_front(self, queue: Queue, waiting: dict[str, Job]) -> Job:
+    def _find_front(self, queue: Queue, waiting: dict[str, Job]) -> Job | None:
+        """The first of those whose consumable resources are there."""
+        ready = (job for job in waiting.values() if self._has_consumables(job))
         if queue.policy_arn is None:
-            return next(iter(waiting.values()))
+            return next(ready, None)
         policy = self.queues.environments.find_policy(queue.policy_arn)
         usage = self._measure_shares(queue, policy)
         return min(
-            waiting.values(),
+            ready,
             key=lambda job: (usage.get(job.share_identifier, 0.0), -job.scheduling_priority),
+            default=None,
         )
+
+    def _has_consumables(self, job: Job) -> bool:
+        return self.consumables.can_take(job.job_id, job.needs)
 
     def _measure_shares(self, queue: Queue, policy: SchedulingPolicy) -> dict[str | None, float]:
         """The vCPUs that each share identifier uses, times its weight: a lower weight gets more."""

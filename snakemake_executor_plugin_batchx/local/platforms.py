@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from snakemake_executor_plugin_batchx.local.limits import KIB
+from snakemake_executor_plugin_batchx.plan.fargate import FARGATE_MEMORY_MIB
 
-
-def _gib_range(first: int, last: int, step: int = 1) -> frozenset[int]:
-    return frozenset(gib * KIB for gib in range(first, last + 1, step))
-
-
-FARGATE_MEMORY_MIB = MappingProxyType(
-    {
-        0.25: frozenset({512, 1024, 2048}),
-        0.5: _gib_range(1, 4),
-        1.0: _gib_range(2, 8),
-        2.0: _gib_range(4, 16),
-        4.0: _gib_range(8, 30),
-        8.0: _gib_range(16, 60, 4),
-        16.0: _gib_range(32, 120, 8),
-    }
-)
-"""Fargate's vCPU values and the memory (MiB) each may have. Source: API_ResourceRequirement."""
+__all__ = ["EC2_REFUSES", "FARGATE_LOG_DRIVERS", "FARGATE_MEMORY_MIB", "FARGATE_REFUSES"]
 
 FARGATE_REFUSES = MappingProxyType(
     {
@@ -34,11 +18,13 @@ FARGATE_REFUSES = MappingProxyType(
         "linuxParameters.tmpfs": "tmpfs is not applicable for Fargate.",
         "linuxParameters.maxSwap": "maxSwap is not applicable for Fargate.",
         "linuxParameters.swappiness": "swappiness is not applicable for Fargate.",
+        "vcpus": "vcpus is not applicable for Fargate. Use resource requirements instead.",
+        "memory": "memory is not applicable for Fargate. Use resource requirements instead.",
     }
 )
 """What a container on Fargate cannot have, as paths of the container's properties.
 
-Source: API_ContainerProperties.
+Source: API_ContainerProperties. The words about vcpus: https://github.com/insitro/redun/pull/95.
 """
 
 EC2_REFUSES = MappingProxyType(
@@ -46,11 +32,15 @@ EC2_REFUSES = MappingProxyType(
         "networkConfiguration": "networkConfiguration not applicable for EC2.",
         "fargatePlatformConfiguration": "fargatePlatformConfiguration not applicable for EC2.",
         "ephemeralStorage": "ephemeralStorage not applicable for EC2.",
+        "runtimePlatform": "runtimePlatform not applicable for EC2.",
+        "platformVersion": "platformVersion not applicable for EC2.",
     }
 )
 """What a container on EC2 cannot have.
 
-The words of the first: a public report of RegisterJobDefinition.
+The words of the first: a public report of RegisterJobDefinition. "An object that represents the
+compute environment architecture for Batch jobs on Fargate" is all that API_ContainerProperties says
+of runtimePlatform: whether AWS refuses it on EC2 could not be verified.
 """
 
 FARGATE_LOG_DRIVERS = frozenset({"awslogs", "splunk"})

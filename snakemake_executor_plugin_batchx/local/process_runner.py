@@ -33,6 +33,7 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     remove_scratch,
 )
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
+from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 
 NO_SCRATCH = "CannotCreateContainerError: Error response from daemon: "
 # How often ends are looked for where the system cannot say (no pidfd: macOS).
@@ -61,6 +62,7 @@ class ProcessRunner:
         events: whom to tell.
         logs: where output goes.
         around: what all jobs share.
+        secrets: where jobs' secrets are.
         grace_seconds: between SIGTERM and SIGKILL of containers whose essential sibling ended.
         memory_period_seconds: between two looks at the memory.
     """
@@ -71,12 +73,14 @@ class ProcessRunner:
         logs: LogSink,
         around: Surroundings,
         *,
+        secrets: SecretSource,
         grace_seconds: float = STOP_GRACE_SECONDS,
         memory_period_seconds: float = PERIOD_SECONDS,
     ):
         self._events = events
         self._logs = logs
         self._around = around
+        self._secrets = secrets
         self._grace_seconds = grace_seconds
         self._lock = threading.Lock()
         self._tasks: dict[str, _Task] = {}
@@ -103,7 +107,7 @@ class ProcessRunner:
         for container in order.containers:
             process = ContainerProcess(container, self._logs)
             task.processes.append(process)
-            if not process.launch(order, task.scratch, self._around):
+            if not process.launch(order, task.scratch, self._around, self._secrets):
                 task.ended_by = process
                 break
         with self._lock:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/batch/latest/userguide/job_queues.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pattern, check_tags
@@ -69,10 +70,11 @@ class Queue:
 
 @dataclass
 class QueueStore:
-    """All job queues of the account, by name."""
+    """All job queues of the account, by name; each bears ``own_tags``, whoever makes it."""
 
     identity: Identity
     environments: EnvironmentStore
+    own_tags: Mapping[str, str]
     queues: dict[str, Queue] = field(default_factory=dict)
 
     def create(self, request: JsonObject) -> JsonObject:
@@ -89,7 +91,8 @@ class QueueStore:
         check_bound("queues", len(self.queues) + 1)
         self._check(request)
         arn = self.identity.make_arn("job-queue", name)
-        self.queues[name] = Queue(name, arn, dict(request), dict(request.get("tags", {})))
+        tags = {**self.own_tags, **request.get("tags", {})}
+        self.queues[name] = Queue(name, arn, dict(request), tags)
         return {"jobQueueName": name, "jobQueueArn": arn}
 
     def update(self, request: JsonObject) -> JsonObject:

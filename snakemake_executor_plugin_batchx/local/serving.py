@@ -30,6 +30,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
 )
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
 from snakemake_executor_plugin_batchx.local.log_sink import LogSink
+from snakemake_executor_plugin_batchx.local.moto_secrets import MotoSecrets
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.process_environment import (
     Surroundings,
@@ -38,10 +39,12 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
 )
 from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
+from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 from snakemake_executor_plugin_batchx.local.server import (
     CREDENTIALS_PATH,
     EmbeddedAwsApplication,
 )
+from snakemake_executor_plugin_batchx.plan.platform import LOCAL_RUNNER_TAG
 
 # They open nothing but this server.
 ACCESS_KEY_ID = "AKIALOCALBATCHX00000"
@@ -76,13 +79,16 @@ class RunnerPlan:
     runtime: RuntimeTrees | None
     around: Surroundings
     find_credentials: Callable[[str], PullCredentials | None]
+    secrets: SecretSource
     grace_seconds: float
 
 
 def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
     """The runner that a plan names."""
     if plan.runner == PROCESS:
-        return ProcessRunner(events, logs, plan.around, grace_seconds=plan.grace_seconds)
+        return ProcessRunner(
+            events, logs, plan.around, secrets=plan.secrets, grace_seconds=plan.grace_seconds
+        )
     # Imported here: processes need no Docker.
     from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
         open_docker_runner,
@@ -92,6 +98,7 @@ def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner
     Path(plan.around.shared_folder).chmod(0o1777)
     return open_docker_runner(
         *(events, logs, plan.around, plan.runtime),
+        secrets=plan.secrets,
         find_credentials=plan.find_credentials,
         grace_seconds=plan.grace_seconds,
     )
@@ -125,18 +132,18 @@ def serve_embedded_aws(
         shared = make_scratch("shared")
         undo.callback(remove_scratch, shared)
         around = make_surroundings(url, identity.region, shared)
-        logs = MotoLogSink(identity.account_id, identity.region)
-        batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds)
+        logs, secrets = MotoLogSink(identity.account_id, identity.region), MotoSecrets(identity)
+        tags = {LOCAL_RUNNER_TAG: runner}
+        batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds, queue_tags=tags)
         ecr = EmbeddedEcr(identity, registry)
-        plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, grace_seconds)
+        plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, secrets, grace_seconds)
         engine = Engine(batch, lambda events: make_runner(plan, events, logs))
         undo.callback(engine.close)
-        credentials = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        application = EmbeddedAwsApplication(engine, identity.region, credentials, ecr)
+        keys = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+        application = EmbeddedAwsApplication(engine, identity.region, keys, ecr)
         undo.enter_context(_serve(listener, application))
-        aws = furnish_account(url, identity, credentials, runner)
-        # What users count are their own calls.
-        application.calls.clear()
+        aws = furnish_account(url, identity, keys, runner)
+        application.calls.clear()  # what users count are their own
         yield aws
 
 

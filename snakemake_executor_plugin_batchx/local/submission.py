@@ -53,6 +53,7 @@ class Submitter:
         environments = self.store.queues.list_environments(queue)
         if definition.is_fargate != environments[0].is_fargate:
             raise ClientError("The job definition's platform does not fit the job queue's")
+        needs = self.store.definitions.consumables.merge_needs(definition.request, request)
         size = request.get("arrayProperties", {}).get("size")
         dependencies = self._find_dependencies(request, size)
         self.count += 1
@@ -68,6 +69,7 @@ class Submitter:
             created_at=self.read_now_ms(),
             sequence=self.count,
             tags=dict(request.get("tags", {})),
+            needs=needs,
             size=size,
             dependencies=dependencies,
         )
@@ -134,6 +136,7 @@ class Submitter:
             created_at=parent.created_at,
             sequence=self.count,
             tags=parent.tags,
+            needs=parent.needs,
             parent=parent,
             index=index,
             dependencies=dependencies,

@@ -1,4 +1,4 @@
-"""Tags of compute environments, queues, definitions, policies and jobs, by ARN.
+"""Tags of compute environments, queues, definitions, policies, consumables and jobs, by ARN.
 
 Source: https://docs.aws.amazon.com/batch/latest/userguide/using-tags.html
 """
@@ -76,3 +76,4 @@ class Tags:
         yield from self.queues.queues.values()
         yield from self.environments.environments.values()
         yield from self.environments.policies.values()
+        yield from self.definitions.consumables.consumables.values()

@@ -6,6 +6,7 @@ API_JobSummary.html
 
 from __future__ import annotations
 
+from snakemake_executor_plugin_batchx.local.consumables import make_properties
 from snakemake_executor_plugin_batchx.local.jobs import Attempt, Job, JobState
 from snakemake_executor_plugin_batchx.local.overrides import DEFAULT_CONTAINER
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
@@ -26,6 +27,7 @@ def describe_job(job: Job) -> JsonObject:
         "platformCapabilities": job.definition.request.get("platformCapabilities", ["EC2"]),
         # The API demands startedAt, and Batch leaves it out until there is one.
         **_describe_array(job),
+        **make_properties(job.needs),
     }
     if job.share_identifier is not None:
         detail["schedulingPriority"] = job.scheduling_priority

@@ -21,7 +21,7 @@ from snakemake_executor_plugin_batchx.local.serving import (
     open_runner,
     serve_embedded_aws,
 )
-from snakemake_executor_plugin_batchx.plan.definition import ATTEMPTS
+from snakemake_executor_plugin_batchx.plan.retries import DEFAULT_RETRIES
 
 CAPACITY = Capacity(vcpus=4, memory_mib=64 * 1024)
 """Four jobs at once: the others wait in RUNNABLE, where a head may be killed as well."""
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--spot-seconds", type=float, required=True)
     parser.add_argument("--grace-seconds", type=float, default=5.0)
     options = parser.parse_args(arguments)
-    plan = SpotPlan(options.spot_rate, options.spot_seconds, ATTEMPTS)
+    plan = SpotPlan(options.spot_rate, options.spot_seconds, DEFAULT_RETRIES + 1)
     drawing = random.Random(options.seed)
 
     def make_runner(of_server: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:

@@ -100,7 +100,7 @@ class World:
         self.call("CreateJobQueue", **make_queue("queue", "environment"))
         self.call("RegisterJobDefinition", **make_definition())
 
-    def call(self, operation: str, **parameters: Any) -> Any:
+    def call(self, operation: str, /, **parameters: Any) -> Any:
         """One call of the API."""
         return self.batch.handle(operation, parameters)
 

@@ -65,6 +65,14 @@ def test_a_plain_container(world: World) -> None:
     assert "DeviceRequests" not in host
 
 
+def test_secrets_are_variables_of_their_container_alone(world: World) -> None:
+    order = make_order(world, environment=[{"name": "A", "value": "1"}])
+    body = plan_container(order, order.containers[0], WORLD, {"TOKEN": "hidden"})
+    assert {"A=1", "TOKEN=hidden"} <= set(body["Env"])
+    body["Env"].remove("TOKEN=hidden")
+    assert "hidden" not in str(body)
+
+
 def test_without_a_command_the_images_applies(world: World) -> None:
     assert plan(world, command=[])["Cmd"] is None
 
@@ -137,6 +145,7 @@ def test_fargate_containers_without_a_limit_have_the_tasks(world: World) -> None
     limits = [plan_container(order, each, WORLD)["HostConfig"] for each in order.containers]
     assert [each["Memory"] for each in limits] == [512 * MIB, 512 * MIB]
     assert [each["CpuShares"] for each in limits] == [256, 0]
+    assert [each["CpuQuota"] / each["CpuPeriod"] for each in limits] == [0.25, 0.25]
 
 
 def test_containers_that_wait_for_each_other_are_refused(world: World) -> None:

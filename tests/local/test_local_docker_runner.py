@@ -241,14 +241,6 @@ def list_volumes() -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_an_efs_volume_is_refused_in_words(runs: Runs) -> None:
-    volume = {"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}
-    mount = {"sourceVolume": "efs", "containerPath": "/efs"}
-    members = {"volumes": [volume], "mountPoints": [mount]}
-    job = runs.wait(runs.submit("true", container=members))
-    assert read_reason(job).startswith("ResourceInitializationError: EFS volumes (efs)")
-
-
 def test_limits_reach_docker(runs: Runs) -> None:
     limit = {"resourceRequirements": make_resources("2", "64")}
     job_id = runs.submit("sleep", "60", container=limit)

@@ -20,9 +20,10 @@ from batch_world import (
 )
 from botocore.exceptions import ClientError
 
+from snakemake_executor_plugin_batchx.local.checks import ALL_BOUNDS
+from snakemake_executor_plugin_batchx.local.choices import CHOICES
 from snakemake_executor_plugin_batchx.local.errors import ClientError as Refusal
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
-from snakemake_executor_plugin_batchx.local.limits import BOUNDS
 from snakemake_executor_plugin_batchx.local.patterns import PATTERNS
 from snakemake_executor_plugin_batchx.local.platforms import EC2_REFUSES, FARGATE_REFUSES
 
@@ -91,6 +92,48 @@ def time_limit(seconds: int) -> Request:
     action = {"reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "state": "RUNNABLE"}
     actions = [{**action, "maxTimeSeconds": seconds, "action": "CANCEL"}]
     return create_queue("batchx-local", jobStateTimeLimitActions=actions)
+
+
+def add_tmpfs(path: str = "/scratch", size: int = 1, options: tuple[str, ...] = ()) -> Request:
+    tmpfs = {"containerPath": path, "size": size, "mountOptions": list(options)}
+    return register_container(linuxParameters={"tmpfs": [tmpfs]})
+
+
+def add_ulimit(name: str = "nofile", soft: int = 1, hard: int = -1) -> Request:
+    return register_container(ulimits=[{"name": name, "softLimit": soft, "hardLimit": hard}])
+
+
+def add_efs(file_system: str = "fs-0a", **members: Any) -> Request:
+    settings = {"fileSystemId": file_system, "transitEncryption": "ENABLED", **members}
+    return register_container(volumes=[{"name": "efs", "efsVolumeConfiguration": settings}])
+
+
+def add_s3_files(**members: Any) -> Request:
+    settings = {"fileSystemArn": S3_FILES, **members}
+    volume = {"name": "s3", "s3filesVolumeConfiguration": settings}
+    return register_container(volumes=[volume], jobRoleArn=ROLE)
+
+
+def add_secret(value_from: str) -> Request:
+    secrets = [{"name": "TOKEN", "valueFrom": value_from}]
+    return register_container(secrets=secrets, executionRoleArn=ROLE)
+
+
+def require(quantity: int, count: int = 1) -> Request:
+    needs = [
+        {"consumableResource": f"strict-{n}", "quantity": quantity} for n in range(1, count + 1)
+    ]
+    return submit(consumableResourcePropertiesOverride={"consumableResourceList": needs})
+
+
+def create_consumable(**members: Any) -> Request:
+    name = f"c-{uuid.uuid4()}"
+    return "create_consumable_resource", {"consumableResourceName": name, **members}
+
+
+def update_consumable(operation: str) -> Request:
+    request = {"consumableResource": "strict-1", "operation": operation, "quantity": 0}
+    return "update_consumable_resource", request
 
 
 def resources(**given: str) -> Request:
@@ -216,10 +259,27 @@ BOUND_CASES = [
         [0],
     ),
     Case("time_limit_seconds", time_limit, [600, 86_400], [599, 86_401]),
+    Case("max_swap_mib", lambda n: register_container(linuxParameters={"maxSwap": n}), [0], [-1]),
+    Case("tmpfs_mib", lambda n: add_tmpfs(size=n), [1], [0]),
+    Case("ulimit", lambda n: add_ulimit(hard=n), [-1, 1], [-2]),
+    Case("transit_port", lambda n: add_efs(transitEncryptionPort=n), [0, 65_535], [-1, 65_536]),
+    Case(
+        "root_directory_length",
+        lambda n: add_efs(rootDirectory="/".ljust(n, "x")),
+        [1, 4096],
+        [4097],
+    ),
+    Case("job_consumables", lambda n: require(1, n), [0, 5], [6]),
+    Case("consumable_need", require, [1], [0, -1]),
+    Case("consumable_total", lambda n: create_consumable(totalQuantity=n), [0, 2**40], [-1]),
 ]
 
 # How many there may be: shown in memory, where nothing else makes queues and jobs.
-COUNTED_ROWS = {"dependencies", "queues", "environments"}
+COUNTED_ROWS = {"dependencies", "queues", "environments", "consumables"}
+
+EFS_ARN = "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-0a"
+S3_FILES = "arn:aws:s3files:us-east-1:123456789012:file-system/fs-0a"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:team/token-AbCdEf"
 
 PATTERN_CASES = [
     Case(
@@ -282,8 +342,96 @@ PATTERN_CASES = [
         ["data_1-a", "v" * 255],
         ["", "v" * 256, "a b"],
     ),
-    Case("tag_key", lambda key: submit(tags={key: "v"}), ["a b", "aws"], ["aws:x", "AWS:x"]),
+    Case(
+        "tag_key",
+        lambda key: submit(tags={key: "v"}),
+        ["a b", "aws", "é+-=._:/@"],
+        ["aws:x", "AWS:x", "a*", "a,b"],
+    ),
+    Case(
+        "tag_value",
+        lambda value: submit(tags={"k": value}),
+        ["", "a b", "é+-=._:/@"],
+        ["aws:x", "a*", "{x}", "a\nb"],
+    ),
+    Case("absolute_path", add_tmpfs, ["/", "/a b"], ["", "a", "./a"]),
+    Case("file_system", add_efs, ["fs-1", "fs-0123456789abcdef0"], ["fs-", "fs-G", EFS_ARN]),
+    Case(
+        "access_point",
+        lambda point: add_efs(authorizationConfig={"accessPointId": point}),
+        ["fsap-0123456789abcdef0"],
+        ["fs-1", "fsap-", ""],
+    ),
+    Case(
+        "s3_file_system",
+        lambda arn: add_s3_files(fileSystemArn=arn),
+        [S3_FILES],
+        ["fs-1", EFS_ARN, ""],
+    ),
+    Case(
+        "s3_access_point",
+        lambda arn: add_s3_files(accessPointArn=arn),
+        [f"{S3_FILES}/access-point/fsap-1"],
+        [S3_FILES, "fsap-1"],
+    ),
+    Case(
+        "secret_place",
+        add_secret,
+        [
+            SECRET,
+            f"{SECRET}:key",
+            f"{SECRET}:key:AWSCURRENT:",
+            f"{SECRET}:::0123",
+            "arn:aws:ssm:us-east-1:123456789012:parameter/team/token",
+            "/team/token",
+            "token",
+        ],
+        ["", "a b", f"{SECRET}:a:b:c:d", "arn:aws:s3:::bucket", "arn:aws:ssm:x:1:parameter/x"],
+    ),
+    Case(
+        "secret_arn",
+        lambda arn: register_container(
+            repositoryCredentials={"credentialsParameter": arn}, executionRoleArn=ROLE
+        ),
+        [SECRET],
+        ["token", f"{SECRET}:key", "arn:aws:ssm:us-east-1:123456789012:parameter/token"],
+    ),
 ]
+CHOICE_CASES = [
+    Case("ulimit_name", add_ulimit, ["nofile", "memlock"], ["NOFILE", "files"]),
+    Case(
+        "tmpfs_option",
+        lambda option: add_tmpfs(options=(option,)),
+        ["noexec", "mode", "mode=1777", "uid=1000", "nr_inodes=1k"],
+        ["size=1m", "noexec=1", "rbindx", ""],
+    ),
+    Case(
+        "cpu_architecture",
+        lambda name: register_fargate(runtimePlatform={"cpuArchitecture": name}),
+        ["X86_64", "ARM64"],
+        ["arm64", "MIPS"],
+    ),
+    Case(
+        "operating_system",
+        lambda name: register_fargate(runtimePlatform={"operatingSystemFamily": name}),
+        ["LINUX"],
+        ["WINDOWS_SERVER_2022_CORE", "linux"],
+    ),
+    Case(
+        "fargate_version",
+        lambda name: register_fargate(fargatePlatformConfiguration={"platformVersion": name}),
+        ["LATEST", "1.4.0"],
+        ["latest", "1.4", "1.0.0"],
+    ),
+    Case(
+        "consumable_type",
+        lambda name: create_consumable(resourceType=name),
+        ["REPLENISHABLE", "NON_REPLENISHABLE"],
+        ["replenishable", "SLOTS"],
+    ),
+    Case("consumable_operation", update_consumable, ["SET", "ADD", "REMOVE"], ["set", "DROP"]),
+]
+ALL_CASES = BOUND_CASES + PATTERN_CASES + CHOICE_CASES
 SHARED_PATTERNS = {"share_identifier"}
 
 
@@ -293,6 +441,8 @@ def strict(unchecked_client: Any, strict_aws: EmbeddedAws) -> Any:
     for name in ("strict", "strict-2", "strict-3"):
         unchecked_client.create_compute_environment(**make_environment(name, 1))
     unchecked_client.create_job_queue(**make_queue("strict", "strict"))
+    for n in range(1, 7):
+        unchecked_client.create_consumable_resource(consumableResourceName=f"strict-{n}")
     container = make_container(resourceRequirements=make_resources("2"))
     unchecked_client.register_job_definition(**make_definition("strict", container))
     return unchecked_client
@@ -306,14 +456,14 @@ def expand(cases: list[Case], side: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("case", "value"), expand(BOUND_CASES + PATTERN_CASES, "kept"))
+@pytest.mark.parametrize(("case", "value"), expand(ALL_CASES, "kept"))
 def test_what_keeps_a_limit_is_accepted(strict: Any, case: Case, value: Any) -> None:
     operation, parameters = case.make_request(value)
     answer = getattr(strict, operation)(**parameters)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-@pytest.mark.parametrize(("case", "value"), expand(BOUND_CASES + PATTERN_CASES, "refused"))
+@pytest.mark.parametrize(("case", "value"), expand(ALL_CASES, "refused"))
 def test_what_breaks_a_limit_is_refused_in_its_words(strict: Any, case: Case, value: Any) -> None:
     operation, parameters = case.make_request(value)
     with pytest.raises(ClientError) as caught:
@@ -321,17 +471,18 @@ def test_what_breaks_a_limit_is_refused_in_its_words(strict: Any, case: Case, va
     error = caught.value.response
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert error["Error"]["Code"] == "ClientException"
-    row = BOUNDS.get(case.row) or PATTERNS[case.row]
+    row = ALL_BOUNDS.get(case.row) or PATTERNS.get(case.row) or CHOICES[case.row]
     assert (case.words or row.describe_breach(value)) in error["Error"]["Message"]
 
 
 def test_every_row_has_a_case() -> None:
-    assert {case.row for case in BOUND_CASES} | COUNTED_ROWS == set(BOUNDS)
+    assert {case.row for case in BOUND_CASES} | COUNTED_ROWS == set(ALL_BOUNDS)
     assert {case.row for case in PATTERN_CASES} | SHARED_PATTERNS == set(PATTERNS)
+    assert {case.row for case in CHOICE_CASES} == set(CHOICES)
 
 
 def test_every_row_has_a_source() -> None:
-    rows = [*BOUNDS.values(), *PATTERNS.values()]
+    rows = [*ALL_BOUNDS.values(), *PATTERNS.values(), *CHOICES.values()]
     assert all(row.source.startswith("https://docs.aws.amazon.com/") for row in rows)
 
 
@@ -370,6 +521,7 @@ FARGATE = [
     ("4", [8, 17, 30], [7, 31]),
     ("8", [16, 20, 60], [15, 18, 64]),
     ("16", [32, 40, 120], [28, 36, 128]),
+    ("32", [60, 120, 244], [32, 61, 128, 256]),
 ]
 
 
@@ -386,7 +538,7 @@ def test_fargate_pairs(world: World, vcpus: str, kept: list[float], refused: lis
             attempt(gib)
 
 
-@pytest.mark.parametrize("vcpus", ["3", "0.1", "32"])
+@pytest.mark.parametrize("vcpus", ["3", "0.1", "64"])
 def test_fargate_has_no_other_vcpus(world: World, vcpus: str) -> None:
     pair = make_resources(vcpus, "2048")
     with pytest.raises(Refusal, match="vCPU"):
@@ -405,7 +557,12 @@ SAMPLES: dict[str, Any] = {
     "networkConfiguration": {"assignPublicIp": "ENABLED"},
     "fargatePlatformConfiguration": {"platformVersion": "LATEST"},
     "ephemeralStorage": {"sizeInGiB": 30},
+    "runtimePlatform": {"cpuArchitecture": "ARM64"},
+    "vcpus": 1,
+    "memory": 2048,
 }
+TASK_MEMBERS = {"platformVersion"}
+"""Members of ecsProperties' tasks alone: test_local_container_rules.py has them."""
 
 
 @pytest.mark.parametrize("path", FARGATE_REFUSES)
@@ -419,7 +576,7 @@ def test_fargate_refuses(world: World, path: str) -> None:
     assert caught.value.message == FARGATE_REFUSES[path]
 
 
-@pytest.mark.parametrize("path", EC2_REFUSES)
+@pytest.mark.parametrize("path", sorted(EC2_REFUSES.keys() - TASK_MEMBERS))
 def test_ec2_refuses(world: World, path: str) -> None:
     world.call("RegisterJobDefinition", **make_fargate(**{path: SAMPLES[path]}))
     with pytest.raises(Refusal) as caught:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import pytest
-from batch_world import make_definition, make_resources
+from batch_world import (
+    make_definition,
+    make_environment,
+    make_fargate,
+    make_fargate_environment,
+    make_queue,
+    make_resources,
+)
 from job_runs import LOG_GROUP, Runs, wait_for
 from strict_client import GRACE_SECONDS
 
@@ -139,3 +147,47 @@ def test_the_first_essential_container_to_exit_ends_the_task(runs: Runs) -> None
     stream = next(c["logStreamName"] for c in task["containers"] if c["name"] == "side")
     events = runs.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream)["events"]
     assert events[-1]["message"] == "stopped"
+
+
+def make_queues(runs: Runs) -> dict[str, dict[str, Any]]:
+    """Four queues of different kinds, and what submitting to each needs."""
+    tag = uuid.uuid4().hex[:8]
+    batch = runs.batch
+    kinds = {
+        "ec2": make_environment(f"ec2-{tag}"),
+        "spot": make_environment(f"spot-{tag}", type="SPOT"),
+        "fargate": make_fargate_environment(f"fargate-{tag}"),
+        "fargate-spot": make_fargate_environment(f"fargate-spot-{tag}"),
+    }
+    kinds["fargate-spot"]["computeResources"]["type"] = "FARGATE_SPOT"
+    for kind, environment in kinds.items():
+        batch.create_compute_environment(**environment)
+        batch.create_job_queue(**make_queue(f"{kind}-{tag}", f"{kind}-{tag}"))
+    policy = batch.create_scheduling_policy(
+        name=f"fair-{tag}",
+        fairsharePolicy={"shareDistribution": [{"shareIdentifier": "a", "weightFactor": 1.0}]},
+    )
+    batch.create_job_queue(
+        **make_queue(f"fair-{tag}", f"ec2-{tag}", schedulingPolicyArn=policy["arn"])
+    )
+    shared = {"shareIdentifier": "a", "schedulingPriorityOverride": 3}
+    return {f"{kind}-{tag}": shared if kind == "fair" else {} for kind in (*kinds, "fair")}
+
+
+def test_jobs_run_on_queues_of_every_kind(runs: Runs) -> None:
+    jobs = {}
+    for queue, members in make_queues(runs).items():
+        name = f"on-{queue}"
+        own = {"image": runs.image, "command": ["sh", "-c", "echo $AWS_BATCH_JQ_NAME"]}
+        resources = {"resourceRequirements": make_resources()}
+        definition = (
+            make_fargate(name, **own)
+            if queue.startswith("fargate")
+            else make_definition(name, {**own, **resources})
+        )
+        runs.batch.register_job_definition(**definition)
+        submitted = {"jobName": "job", "jobQueue": queue, "jobDefinition": name, **members}
+        jobs[queue] = runs.batch.submit_job(**submitted)["jobId"]
+    for queue, job_id in jobs.items():
+        job = runs.wait(job_id)
+        assert (job["status"], runs.read_log(job)) == ("SUCCEEDED", [queue])

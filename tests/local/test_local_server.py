@@ -157,6 +157,19 @@ def test_tags_travel_over_http(strict_aws: EmbeddedAws, batch_client: Any) -> No
     assert tags == {"a b": "é", "batchx:local-runner": "process"}
 
 
+def test_a_queue_says_how_its_jobs_run_whoever_makes_it(
+    strict_aws: EmbeddedAws, batch_client: Any
+) -> None:
+    (own,) = batch_client.describe_job_queues(jobQueues=[strict_aws.job_queue])["jobQueues"]
+    order = own["computeEnvironmentOrder"]
+    for name, tags in (("plain", {}), ("tagged", {"team": "7"})):
+        batch_client.create_job_queue(
+            jobQueueName=name, priority=1, computeEnvironmentOrder=order, tags=tags
+        )
+        (made,) = batch_client.describe_job_queues(jobQueues=[name])["jobQueues"]
+        assert made["tags"] == {"batchx:local-runner": "process", **tags}
+
+
 def test_callers_who_are_too_fast_are_throttled(strict_aws: EmbeddedAws) -> None:
     client = boto3.client(
         "batch",
