@@ -1,0 +1,100 @@
+"""What a job queue runs jobs on, from what Batch tells of it and of its compute environments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from snakemake_executor_plugin_batchx.plan.architecture import Architecture, find_architecture
+from snakemake_executor_plugin_batchx.plan.gpu_models import find_gpu_models
+
+EC2_TYPES = frozenset({"EC2", "SPOT"})
+FARGATE_TYPES = frozenset({"FARGATE", "FARGATE_SPOT"})
+
+LOCAL_RUNNER_TAG = "batchx:local-runner"
+"""The tag by which the queue of an embedded Batch says how its jobs run (local/account.py)."""
+
+REFUSED_TYPES = {
+    "ECS_MANAGED_INSTANCES": "ECS Managed Instances",
+    "EKS": "EKS",
+    "SAGEMAKER_TRAINING": "SageMaker",
+}
+"""Kinds of queues (API_JobQueueDetail, jobQueueType) and of compute environments
+(API_ComputeResource, type) that batchx cannot run jobs on, as users know them."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What planning has to know of a queue.
+
+    `architecture` is None where jobs choose it (Fargate), `gpu_models` where nobody can tell.
+    `local_runner` says how an embedded Batch runs jobs, None of AWS's own queues.
+    """
+
+    queue: str
+    is_fargate: bool = False
+    architecture: Architecture | None = "amd64"
+    has_policy: bool = False
+    gpu_models: frozenset[str] | None = None
+    local_runner: Literal["process", "docker"] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What users call it."""
+        return "Fargate" if self.is_fargate else "EC2"
+
+
+def interpret_queue(
+    queue: str, detail: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]
+) -> Platform:
+    """Return what a queue is, from DescribeJobQueues and DescribeComputeEnvironments.
+
+    `queue` is what the user calls it. One queue has either EC2 or Fargate environments
+    (https://docs.aws.amazon.com/batch/latest/userguide/job_queue_compute_environment_order.html).
+    """
+    is_fargate = any(find_type(each) in FARGATE_TYPES for each in environments)
+    return Platform(
+        queue=queue,
+        is_fargate=is_fargate,
+        architecture=None if is_fargate else find_architecture(environments),
+        has_policy=bool(detail.get("schedulingPolicyArn")),
+        gpu_models=_find_gpu_models(environments),
+        local_runner=detail.get("tags", {}).get(LOCAL_RUNNER_TAG),
+    )
+
+
+def find_type(environment: Mapping[str, Any]) -> str:
+    """Return the type of a compute environment; one that its owner manages has EC2 instances."""
+    if environment.get("containerOrchestrationType", "ECS") == "EKS":
+        return "EKS"
+    return str(environment.get("computeResources", {}).get("type", "EC2"))
+
+
+def _find_gpu_models(environments: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
+    """Return the GPUs of all instance types together; None where one environment hides its own."""
+    if any("computeResources" not in each for each in environments):
+        return None
+    return find_gpu_models(
+        name
+        for environment in environments
+        for name in environment["computeResources"].get("instanceTypes", ())
+    )
+
+
+def list_queue_problems(
+    named: str, detail: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return a sentence for each reason why a queue cannot run our jobs.
+
+    `named` is what the sentences call it.
+    """
+    if detail["state"] != "ENABLED":
+        return [f"{named} is {detail['state']}: enable it, or name another."]
+    if detail.get("status", "VALID") != "VALID":
+        why = detail.get("statusReason", "no reason given")
+        return [f"{named} is {detail['status']} ({why}): mend it, or name another."]
+    kinds = {detail.get("jobQueueType", ""), *map(find_type, environments)}
+    return [
+        f"{named} is on {REFUSED_TYPES.get(kind, kind)}, where batchx cannot run jobs: "
+        "name a queue on EC2, EC2 Spot, Fargate or Fargate Spot."
+        for kind in sorted(kinds - EC2_TYPES - FARGATE_TYPES - {"", "ECS", "ECS_FARGATE"})
+    ]
