@@ -20,7 +20,8 @@ from snakemake_executor_plugin_batchx.batch.watcher import JobTeller
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import make_job_name
-from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
+from snakemake_executor_plugin_batchx.plan.resources import Demand
 from snakemake_executor_plugin_batchx.plan.submission import plan_submission
 from snakemake_executor_plugin_batchx.runtime.interpreter import ARCHITECTURES
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
@@ -30,7 +31,7 @@ from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Trans
 RULE = "batchx-runtime"
 """What stands for the rule in the names of job and definition."""
 
-RESOURCES = BatchResources(vcpus=2, memory_mib=4096, timeout_seconds=1800)
+DEMAND = Demand(threads=2, memory_mib=3840, minutes=30)
 
 PROCESSORS = {architecture: machine for machine, (architecture, _) in ARCHITECTURES.items()}
 
@@ -71,7 +72,8 @@ def make_build_command(recipe: Recipe, region: str, bucket: str, key: str) -> li
 class AccountBuild:
     """Has runtimes built by jobs of a queue, and finds those that were.
 
-    `say` gets a line per stage; `clock` (seconds, monotonic) and `sleep` are passed in.
+    `plan_request` says what a job asks of Batch that runs on an architecture, `say` gets a line per
+    stage; `clock` (seconds, monotonic) and `sleep` are passed in.
     """
 
     batch: Batch
@@ -79,7 +81,7 @@ class AccountBuild:
     store: ObjectStore
     root: S3Root
     region: str
-    job_queue: str
+    plan_request: Callable[[Demand, str], JobRequest]
     tags: Mapping[str, str]
     cache_dir: Path
     say: Callable[[str], None]
@@ -115,27 +117,27 @@ class AccountBuild:
         ):
             transfer.send_as(recipe.write(Path(folder)), kept.recipe_key)
         image = self.choose_image(recipe.python)
-        request = plan_submission(
+        request = self.plan_request(DEMAND, recipe.architecture)
+        submission = plan_submission(
             name=make_job_name(RULE, recipe.name, 1),
-            queue=self.job_queue,
-            definition_arn=self.definitions.provide(RULE, JobImage(image, image)),
+            definition_arn=self.definitions.provide(RULE, JobImage(image, image), request),
             command=make_build_command(recipe, self.region, self.root.bucket, kept.recipe_key),
-            resources=RESOURCES,
-            tags=dict(self.tags),
+            request=request,
+            tags=self.tags,
         )
-        job_id = self.batch.submit_job(request)
+        job_id = self.batch.submit_job(submission)
         self.say(
             f"the job runtime for {recipe.architecture} cannot be built on this machine: Batch job "
             f"{job_id} builds it in {image}, once for each set of versions (some minutes)"
         )
-        problem = self._await(job_id, image)
+        problem = self._await(job_id, image, request.resources.memory_mib)
         if problem:
             raise BatchxError(
                 f"The job runtime for {recipe.architecture} could not be built in the account: "
                 f"mend what follows, or {OTHER_WAY}.\n{problem}"
             )
 
-    def _await(self, job_id: str, image: str) -> str | None:
+    def _await(self, job_id: str, image: str, memory_mib: int) -> str | None:
         """Return why the job brought nothing, None if it succeeded; one that is left is ended."""
         with ExitStack() as stack:
             reason = "the head that waited for this runtime has ended"
@@ -147,4 +149,4 @@ class AccountBuild:
             stack.pop_all()
         if state.status == "SUCCEEDED":
             return None
-        return judge_failure(state, None, image=image, memory_mib=RESOURCES.memory_mib).message
+        return judge_failure(state, None, image=image, memory_mib=memory_mib).message

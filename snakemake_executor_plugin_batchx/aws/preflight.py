@@ -1,27 +1,11 @@
 """What must hold before the first job is submitted, asked once a run and told all together."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
+from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.architecture import find_architecture
-
-EC2_TYPES = frozenset({"EC2", "SPOT"})
-
-LOCAL_RUNNER_TAG = "batchx:local-runner"
-"""The tag by which the queue of an embedded Batch says how its jobs run (local/account.py)."""
-
-
-class QueueDescriber(Protocol):
-    """What the check needs of the Batch gateway."""
-
-    def describe_queue(self, queue: str) -> dict[str, Any] | None:
-        """Return a job queue, None where there is none."""
-
-    def describe_compute_environments(self, arns: Sequence[str]) -> list[dict[str, Any]]:
-        """Return compute environments by ARN."""
 
 
 class ProbeStore(Protocol):
@@ -31,62 +15,11 @@ class ProbeStore(Protocol):
         """Write an object."""
 
 
-@dataclass(frozen=True)
-class QueueReport:
-    """What a run has to know of its queue.
+class ConsumableDescriber(Protocol):
+    """What the check needs of the Batch gateway."""
 
-    `problems` are sentences, `architecture` is "amd64" or "arm64"; `local_runner` says how an
-    embedded Batch runs jobs ("process", "docker"), None of AWS's own queues.
-    """
-
-    problems: tuple[str, ...]
-    architecture: str = "amd64"
-    local_runner: Literal["process", "docker"] | None = None
-
-
-def inspect_queue(describer: QueueDescriber, queue: str, region: str) -> QueueReport:
-    """Ask what the queue is like, and what keeps it from running our jobs."""
-    try:
-        detail = describer.describe_queue(queue)
-        if detail is None:
-            problem = (
-                f"Job queue {queue} does not exist in region {region}: check --batchx-job-queue "
-                "and --batchx-region."
-            )
-            return QueueReport((problem,))
-        arns = [item["computeEnvironment"] for item in detail["computeEnvironmentOrder"]]
-        environments = describer.describe_compute_environments(arns) if arns else []
-    except BatchxError as error:
-        return QueueReport((str(error),))
-    return QueueReport(
-        problems=(*_judge_queue(detail), *_judge_environments(environments, queue)),
-        architecture=find_architecture(environments),
-        local_runner=detail.get("tags", {}).get(LOCAL_RUNNER_TAG),
-    )
-
-
-def _judge_queue(detail: dict[str, Any]) -> list[str]:
-    name = detail["jobQueueName"]
-    if detail["state"] != "ENABLED":
-        return [f"Job queue {name} is {detail['state']}: enable it, or name another."]
-    if detail.get("status", "VALID") != "VALID":
-        why = detail.get("statusReason", "no reason given")
-        return [f"Job queue {name} is {detail['status']} ({why}): mend it, or name another."]
-    return []
-
-
-def _judge_environments(environments: list[dict[str, Any]], queue: str) -> list[str]:
-    problems = []
-    for environment in environments:
-        kind = environment.get("computeResources", {}).get("type", "EC2")
-        if environment.get("containerOrchestrationType", "ECS") != "ECS":
-            problems.append(f"Job queue {queue} is on EKS, where batchx cannot run jobs.")
-        elif kind not in EC2_TYPES:
-            problems.append(
-                f"Job queue {queue} is on {kind}, where batchx cannot run jobs: name a queue on "
-                "EC2 or EC2 Spot."
-            )
-    return sorted(set(problems))
+    def describe_consumable(self, name: str) -> dict[str, Any]:
+        """Return a consumable resource by name or ARN; raises AwsError where there is none."""
 
 
 def list_root_problems(store: ProbeStore, key: str, note: dict[str, str]) -> list[str]:
@@ -96,3 +29,31 @@ def list_root_problems(store: ProbeStore, key: str, note: dict[str, str]) -> lis
     except BatchxError as error:
         return [str(error)]
     return []
+
+
+def list_consumable_problems(
+    describer: ConsumableDescriber, consumables: Iterable[tuple[str, int]]
+) -> list[str]:
+    """Return a sentence for each consumable resource that is not there, or never holds so much.
+
+    Who may not ask finds out when the definition is registered.
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeConsumableResource.html
+    """
+    problems = []
+    for name, quantity in sorted(set(consumables)):
+        try:
+            found = describer.describe_consumable(name)
+        except AwsError as error:
+            if error.code == "ClientException":
+                problems.append(
+                    f"AWS Batch has no consumable resource {name}: make it, or name another in "
+                    "batchx_consumables."
+                )
+            continue
+        total = found.get("totalQuantity")
+        if total is not None and quantity > total:
+            problems.append(
+                f"A job asks for {quantity} of consumable resource {name}, which has {total} in "
+                "all: ask for less in batchx_consumables, or raise its quantity."
+            )
+    return problems

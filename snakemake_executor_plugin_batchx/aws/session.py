@@ -17,7 +17,9 @@ import botocore.session
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
+from snakemake_executor_plugin_batchx.aws.secrets import read_login
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.credentials import LoginReader
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
     RuntimeTrees,
@@ -65,9 +67,9 @@ _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
-    `credentials` are botocore's own and renew themselves, `ca_bundle` is the file of authorities
-    that the user named. `runner_doubt` says why jobs are processes of this machine, unless that was
-    asked for.
+    `read_login` reads a registry's login from a secret's ARN. `credentials` are botocore's own and
+    renew themselves, `ca_bundle` is the file of authorities that the user named. `runner_doubt`
+    says why jobs are processes of this machine, unless that was asked for.
     """
 
     region: str
@@ -76,9 +78,11 @@ class AwsSession:
     credentials: Any
     ca_bundle: str | None
     make_ecr_client: Callable[[str], Any]
+    read_login: LoginReader
     job_queue: str
     s3_root: str | None
     job_role: str | None
+    execution_role: str | None
     runner_doubt: str = ""
     s3_options: S3Options = PLAIN_OPTIONS
 
@@ -110,9 +114,13 @@ def open_session(
         credentials=credentials,
         ca_bundle=core.get_config_variable("ca_bundle"),
         make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
+        read_login=functools.partial(
+            read_login, functools.partial(session.client, "secretsmanager", config=ECR_CONFIG)
+        ),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
+        execution_role=settings.execution_role,
         s3_options=options,
     )
 
@@ -194,10 +202,20 @@ def _make_embedded_session(
         make_ecr_client=functools.partial(
             session.client, "ecr", endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
         ),
+        read_login=functools.partial(
+            read_login,
+            functools.partial(
+                session.client,
+                "secretsmanager",
+                endpoint_url=endpoint,
+                config=ECR_CONFIG.merge(NO_PROXY),
+            ),
+        ),
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",
         job_role=settings.job_role or embedded.job_role_arn,
+        execution_role=settings.execution_role or embedded.execution_role_arn,
         runner_doubt=runner_doubt,
         s3_options=make_s3_options(settings),
     )

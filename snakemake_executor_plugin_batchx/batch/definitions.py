@@ -1,11 +1,15 @@
-"""Job definitions made once, jobs submitted."""
+"""Job definitions, each registered once."""
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings, plan_definition
 from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.names import REGISTERED_TAG, format_time
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
 
 
 class DefinitionRegistry(Protocol):
@@ -27,31 +31,54 @@ class _Slot:
 class Definitions:
     """The job definitions of a run: each looked up once, and registered if it is not there.
 
-    Safe to use from many threads: those that need the same definition wait for the first.
+    `clock` returns seconds since 1970. Safe to use from many threads: those that need the same
+    definition wait for the first.
     """
 
-    def __init__(self, registry: DefinitionRegistry, settings: DefinitionSettings) -> None:
+    def __init__(
+        self,
+        registry: DefinitionRegistry,
+        settings: DefinitionSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._registry = registry
         self._settings = settings
+        self._clock = clock
         self._lock = threading.Lock()
         self._slots: dict[str, _Slot] = {}
         self.registered_count = 0
 
-    def provide(self, rule: str, image: JobImage, cache_folder: str | None = None) -> str:
+    def provide(
+        self, rule: str, image: JobImage, request: JobRequest, cache_folder: str | None = None
+    ) -> str:
         """Return the ARN of the definition for a rule's jobs. Raises AwsError where Batch refuses.
 
         `cache_folder` is the host's, for jobs with inputs that hosts keep. Two heads that race may
         register two equal revisions, which does no harm.
         """
-        request = plan_definition(rule, image, self._settings, cache_folder)
-        name = request["jobDefinitionName"]
+        planned = plan_definition(rule, image, request, self._settings, cache_folder)
+        name = planned["jobDefinitionName"]
         with self._lock:
             slot = self._slots.setdefault(name, _Slot(threading.Lock()))
         with slot.lock:
             if slot.arn is None:
                 slot.arn = self._registry.find_definition(name)
             if slot.arn is None:
-                slot.arn = self._registry.register_definition(request)
-                with self._lock:
-                    self.registered_count += 1
+                slot.arn = self._register(planned)
             return slot.arn
+
+    def forget(self, arn: str) -> None:
+        """Look a definition up again when it is needed next: Batch does not have it any more."""
+        with self._lock:
+            slots = [slot for slot in self._slots.values() if slot.arn == arn]
+        for slot in slots:
+            with slot.lock:
+                slot.arn = None
+
+    def _register(self, planned: dict[str, Any]) -> str:
+        """Register a definition, with when that was: its content, and so its name, has no time."""
+        tags = {**planned["tags"], REGISTERED_TAG: format_time(self._clock())}
+        arn = self._registry.register_definition({**planned, "tags": tags})
+        with self._lock:
+            self.registered_count += 1
+        return arn

@@ -8,8 +8,15 @@ from snakemake_executor_plugin_batchx.aws.budget import Purpose
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.aws.retry import Patience, Retrier
 
+DESCRIBED_AT_ONCE = 100
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobQueues.html (maxResults) and
+API_DescribeComputeEnvironments.html"""
+
 DESCRIBE_JOBS_IDS = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
+
+DESCRIBE_DEFINITIONS_RESULTS = 100
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html"""
 
 TERMINATE_JOBS_IDS = 50
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
@@ -48,9 +55,21 @@ class BatchClient(Protocol):
         computeEnvironments: list[str],  # noqa: N803
     ) -> dict[str, Any]: ...
 
+    def describe_consumable_resource(  # noqa: D102
+        self,
+        *,
+        consumableResource: str,  # noqa: N803
+    ) -> dict[str, Any]: ...
+
     def describe_job_definitions(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
 
     def register_job_definition(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
+
+    def deregister_job_definition(  # noqa: D102
+        self,
+        *,
+        jobDefinition: str,  # noqa: N803
+    ) -> dict[str, Any]: ...
 
     def submit_job(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
 
@@ -80,19 +99,34 @@ class BatchGateway:
         self._client = client
         self._retrier = retrier
 
-    def describe_queue(self, queue: str) -> dict[str, Any] | None:
-        """Return a job queue by name or ARN, None where there is none."""
-        call = functools.partial(self._client.describe_job_queues, jobQueues=[queue])
-        found = self._call("DescribeJobQueues", "submit", call, OPENING)["jobQueues"]
-        return found[0] if found else None
+    def describe_queues(
+        self, queues: Sequence[str], patience: Patience = OPENING
+    ) -> list[dict[str, Any]]:
+        """Return job queues by names or ARNs; those that are not there are missing."""
+        found: list[dict[str, Any]] = []
+        for portion in chunk(queues, DESCRIBED_AT_ONCE):
+            call = functools.partial(self._client.describe_job_queues, jobQueues=list(portion))
+            found += self._call("DescribeJobQueues", "submit", call, patience)["jobQueues"]
+        return found
 
-    def describe_compute_environments(self, arns: Sequence[str]) -> list[dict[str, Any]]:
+    def describe_compute_environments(
+        self, arns: Sequence[str], patience: Patience = OPENING
+    ) -> list[dict[str, Any]]:
         """Return compute environments by ARN."""
-        call = functools.partial(
-            self._client.describe_compute_environments, computeEnvironments=list(arns)
-        )
-        answer = self._call("DescribeComputeEnvironments", "submit", call, OPENING)
-        return list(answer["computeEnvironments"])
+        found: list[dict[str, Any]] = []
+        for portion in chunk(arns, DESCRIBED_AT_ONCE):
+            call = functools.partial(
+                self._client.describe_compute_environments, computeEnvironments=list(portion)
+            )
+            answer = self._call("DescribeComputeEnvironments", "submit", call, patience)
+            found += answer["computeEnvironments"]
+        return found
+
+    def describe_consumable(self, name: str) -> dict[str, Any]:
+        """Return a consumable resource by name or ARN; raises AwsError where there is none."""
+        describe = self._client.describe_consumable_resource
+        call = functools.partial(describe, consumableResource=name)
+        return self._call("DescribeConsumableResource", "submit", call, OPENING)
 
     def find_definition(self, name: str) -> str | None:
         """Return the ARN of the newest active job definition of a name, None without one."""
@@ -107,13 +141,24 @@ class BatchGateway:
         return self._find_newest({"jobDefinitionName": name, "status": "ACTIVE"})
 
     def _find_newest(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        revisions: list[dict[str, Any]] = []
+        found = self._describe_definitions(request)
+        revisions = [each for each in found if each["status"] == "ACTIVE"]
+        return max(revisions, key=lambda each: int(each["revision"]), default=None)
+
+    def list_definitions(self) -> list[dict[str, Any]]:
+        """Return all active job definitions of the account in this region, whoever's they are."""
+        return self._describe_definitions(
+            {"status": "ACTIVE", "maxResults": DESCRIBE_DEFINITIONS_RESULTS}
+        )
+
+    def _describe_definitions(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         for answer in self._iter_pages(
             *("DescribeJobDefinitions", "submit", self._client.describe_job_definitions),
             *(request, PREPARATION),
         ):
-            revisions += [each for each in answer["jobDefinitions"] if each["status"] == "ACTIVE"]
-        return max(revisions, key=lambda found: int(found["revision"]), default=None)
+            found += answer["jobDefinitions"]
+        return found
 
     def register_definition(self, request: dict[str, Any]) -> str:
         """Register a job definition; return its ARN.
@@ -123,6 +168,14 @@ class BatchGateway:
         call = functools.partial(self._client.register_job_definition, **request)
         answer = self._call("RegisterJobDefinition", "submit", call, PREPARATION)
         return str(answer["jobDefinitionArn"])
+
+    def deregister_definition(self, arn: str) -> None:
+        """Make a job definition inactive, so that no job can be submitted with it any more.
+
+        Where an answer was lost it is asked for again.
+        """
+        call = functools.partial(self._client.deregister_job_definition, jobDefinition=arn)
+        self._call("DeregisterJobDefinition", "cancel", call, ENDING)
 
     def submit_job(self, request: dict[str, Any]) -> str:
         """Submit a job; return its id.

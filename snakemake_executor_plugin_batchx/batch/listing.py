@@ -58,13 +58,19 @@ def interpret_found(detail: Mapping[str, Any]) -> FoundJob | None:
 
 
 def find_jobs(
-    finder: JobFinder, queue: str, runs: Collection[str] | None = None, *, is_all: bool = False
+    finder: JobFinder,
+    queues: Sequence[str],
+    runs: Collection[str] | None = None,
+    *,
+    is_all: bool = False,
 ) -> list[FoundJob]:
-    """Return the jobs of runs (None: of any) on a queue by run, the oldest first.
+    """Return the jobs of runs (None: of any) on queues by run, the oldest first.
 
     Those that have ended only with `is_all`. Raises AwsError where Batch cannot be asked.
     """
-    summaries = finder.find_jobs_by_name(queue, f"{JOB_NAME_PREFIX}*")
+    summaries = [
+        each for queue in queues for each in finder.find_jobs_by_name(queue, f"{JOB_NAME_PREFIX}*")
+    ]
     ids = [each["jobId"] for each in summaries if is_all or each["status"] not in TERMINAL]
     found = map(interpret_found, finder.describe_jobs(ids))
     wanted = [

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.budget import Purpose
 from snakemake_executor_plugin_batchx.aws.errors import AwsError, UnansweredError
+from snakemake_executor_plugin_batchx.plan.submission import find_spec_url
 
 LOOKUP_SECONDS = 2.0
 """How long after a lost answer its job is looked for: ListJobs shows a new one a little later."""
@@ -44,7 +45,7 @@ class Submission:
 def read_submission(request: Mapping[str, Any]) -> Submission:
     """Return what a SubmitJob request of ours is found again by."""
     command = request["containerOverrides"]["command"]
-    return Submission(request["jobName"], request["jobQueue"], command[-1])
+    return Submission(request["jobName"], request["jobQueue"], find_spec_url(command))
 
 
 class Submitter:
@@ -114,5 +115,5 @@ class Submitter:
         return [
             detail["jobId"]
             for detail in details
-            if detail.get("container", {}).get("command", [""])[-1:] == [submission.spec_url]
+            if find_spec_url(detail.get("container", {}).get("command", ())) == submission.spec_url
         ]

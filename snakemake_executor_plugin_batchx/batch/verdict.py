@@ -4,74 +4,13 @@ import re
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.batch.state import Attempt, JobState
+from snakemake_executor_plugin_batchx.plan.failures import FAILURES
 from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, Result
 
 TAIL_LINES = 20
 
 USUAL_WORDS = frozenset({"Essential container in task exited"})
 """What Batch says of every container that ends by itself: it explains nothing."""
-
-
-@dataclass(frozen=True)
-class FailureRow:
-    """Words of Batch's (a pattern), what they mean, and what the user can do."""
-
-    kind: str
-    pattern: str
-    sentence: str
-
-
-FAILURES = (
-    FailureRow(
-        "memory",
-        r"OutOfMemoryError",
-        "it needed more memory than its limit of {memory_mib} MiB: raise mem_mb of the rule",
-    ),
-    FailureRow(
-        "time",
-        r"Job attempt duration exceeded timeout",
-        "it ran longer than its limit: raise runtime of the rule",
-    ),
-    FailureRow(
-        "infrastructure",
-        r"Host EC2 .*terminated|Your Spot Task was interrupted",
-        "its host was taken away (spot) or lost, on every attempt: start the workflow again, or "
-        "use an on-demand queue",
-    ),
-    FailureRow(
-        "disk",
-        r"no space left on device",
-        "the host's disk was full: give the queue's instances a larger volume",
-    ),
-    FailureRow(
-        "image",
-        r"CannotPull.*(denied|unauthorized|no basic auth|not authorized|403|401)",
-        "its image {image} may not be pulled or does not exist: check its name; for ECR the "
-        "instance role (or --batchx-execution-role) needs ecr:GetAuthorizationToken, "
-        "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
-    ),
-    FailureRow(
-        "image",
-        r"CannotPull.*(not found|manifest unknown|no such image|not exist)",
-        "its image {image} does not exist: check name and tag of the rule's container",
-    ),
-    FailureRow(
-        "image",
-        r"CannotPull",
-        "its image {image} could not be pulled: see the reason",
-    ),
-    FailureRow(
-        "infrastructure",
-        r"DockerTimeoutError|CannotInspectContainerError",
-        "Docker on its host did not answer in time: start the workflow again",
-    ),
-    FailureRow(
-        "start",
-        r"CannotStartContainerError",
-        "its container could not be started: see the reason",
-    ),
-)
-"""First match wins."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,13 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from snakemake_executor_plugin_batchx.images.credentials import CredentialSource, DockerConfig
+from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.credentials import (
+    CredentialSource,
+    DockerConfig,
+    LoginReader,
+    keep_until_renewal,
+)
 from snakemake_executor_plugin_batchx.images.ecr import EcrGateway
 from snakemake_executor_plugin_batchx.images.reference import (
     DOCKER_HUB_API,
@@ -38,6 +44,7 @@ class RegistryAccess:
         self._environment = environment
         self._gateways = {ecr.region: ecr}
         self._registries: dict[str, Registry] = {}
+        self._secrets: dict[str, tuple[str, LoginReader]] = {}
         self._rules: list[PullThroughRule] | None = None
         self._lock = threading.Lock()
 
@@ -56,6 +63,23 @@ class RegistryAccess:
                 self._registries[host] = Registry(transport)
             return self._registries[host]
 
+    def use_login(self, host: str, arn: str, read_login: LoginReader) -> None:
+        """Read a registry with the login in a secret from now on.
+
+        Raises BatchxError where another secret was named for it before.
+        """
+        host = DOCKER_HUB_API if host in DOCKER_HUB_NAMES else host
+        with self._lock:
+            named, _ = self._secrets.get(host, ("", None))
+            if named and named != arn:
+                raise BatchxError(
+                    f"Two secrets are named with a login for registry {host}, {named} and {arn}: "
+                    "keep one."
+                )
+            if not named:
+                self._secrets[host] = arn, read_login
+                self._registries.pop(host, None)  # opened before with another login
+
     def list_rules(self) -> Sequence[PullThroughRule]:
         """Return the account's pull-through cache rules, asked for once."""
         with self._lock:
@@ -70,6 +94,9 @@ class RegistryAccess:
 
     def _choose_source(self, host: str) -> CredentialSource:
         place = parse_ecr_host(host)
+        if host in self._secrets:
+            arn, read_login = self._secrets[host]
+            return keep_until_renewal(lambda: read_login(arn))
         if place is None:
             # The embedded AWS's; asking for its name takes a permission that others do not.
             is_own = is_local_host(host) and host == self.own_host

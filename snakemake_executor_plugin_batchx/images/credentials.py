@@ -41,6 +41,38 @@ CredentialSource = Callable[[bool], Credential | None]
 """Returns credentials, new ones if asked for by True; None where there are none."""
 
 
+def keep_until_renewal(find: Callable[[], Credential | None]) -> CredentialSource:
+    """Return a source that asks `find` once, and again each time new credentials are wanted."""
+    kept: list[Credential | None] = []
+
+    def get(is_renewal: bool) -> Credential | None:
+        if is_renewal or not kept:
+            kept[:] = [find()]
+        return kept[0]
+
+    return get
+
+
+LoginReader = Callable[[str], Credential]
+"""Reads a registry's login from the secret of an ARN; raises BatchxError where it cannot."""
+
+
+def interpret_login(arn: str, text: str) -> Credential:
+    """Return the login that a secret holds as ECS wants it; never tells what is in it.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
+    Raises BatchxError where it holds none.
+    """
+    try:
+        content = json.loads(text)
+        return Credential(str(content["username"]), str(content["password"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise BatchxError(
+            f"Secret {arn} does not hold a registry's login: it must be "
+            '{"username": "…", "password": "…"}.'
+        ) from error
+
+
 class DockerConfig:
     """The part of docker's config.json that is about logging in.
 
@@ -59,14 +91,7 @@ class DockerConfig:
 
     def make_source(self, host: str) -> CredentialSource:
         """Return a source that looks again each time new credentials are asked for."""
-        kept: list[Credential | None] = []
-
-        def get(is_renewal: bool) -> Credential | None:
-            if is_renewal or not kept:
-                kept[:] = [self.find(host)]
-            return kept[0]
-
-        return get
+        return keep_until_renewal(lambda: self.find(host))
 
     def _find_helper(self, key: str) -> str:
         helpers: Mapping[str, Any] = self._content.get("credHelpers") or {}

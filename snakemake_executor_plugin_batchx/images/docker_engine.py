@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.images.credentials import Credential
 from snakemake_executor_plugin_batchx.images.engine import EngineImage
 
 NO_COMMAND = ["/batchx-never-started"]
@@ -36,13 +37,17 @@ class DockerEngine:
             environment=tuple(config.get("Env") or ()),
         )
 
-    def pull_image(self, name: str) -> None:
-        """Fetch an image from its registry; raises BatchxError in the engine's words."""
+    def pull_image(self, name: str, login: Credential | None) -> None:
+        """Fetch an image from its registry; raises BatchxError in the engine's words.
+
+        None as `login`: what `docker login` left.
+        """
+        auth = {"username": login.user, "password": login.password} if login else None
         # Without a tag the engine would fetch all of them.
         has_tag = "@" in name or ":" in name.rpartition("/")[2]
         try:
             for line in self._client.pull(
-                name if has_tag else f"{name}:latest", stream=True, decode=True
+                name if has_tag else f"{name}:latest", stream=True, decode=True, auth_config=auth
             ):
                 if "error" in line:
                     raise BatchxError(f"{line['error']}.")

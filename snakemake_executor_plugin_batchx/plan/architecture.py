@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 # A g that follows the generation's number stands for Graviton: m7g, c7gn, im4gn; not g5, g4dn
 # (https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html).
 GRAVITON = re.compile(r"\d[a-z]*g")
+
+Architecture = Literal["amd64", "arm64"]
 
 ARM_FAMILIES = ("a1", "default_arm64", "p6e-gb")
 
@@ -17,7 +19,7 @@ def is_arm_family(name: str) -> bool:
     return family.startswith(ARM_FAMILIES) or bool(GRAVITON.search(family))
 
 
-def find_architecture(environments: Iterable[Mapping[str, Any]]) -> str:
+def find_architecture(environments: Iterable[Mapping[str, Any]]) -> Architecture:
     """Return "arm64" or "amd64" for compute environments as DescribeComputeEnvironments has them.
 
     A queue has one architecture (https://docs.aws.amazon.com/batch/latest/userguide/

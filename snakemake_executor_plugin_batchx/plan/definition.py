@@ -1,45 +1,48 @@
 """Job definitions, named by what they hold.
 
-A definition is a pure function of the rule's name, image, roles, log group and tags, and its name
-holds the hash of all that. So one that exists under the name is the right one, whoever made it and
-however long ago, and nothing is registered twice. What varies between jobs of a rule (resources,
-command, time limit) is overridden at submission and stays out.
+A definition is a pure function of the rule's name, the image, what the job asks of its container
+and the run's tags, and its name holds the hash of all that. So one that exists under the name is
+the right one, whoever made it and however long ago, and nothing is registered twice. What may vary
+between jobs of a rule (resources, command, time limit, retries, priority, the job's own tags) is
+said at submission and stays out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from snakemake_executor_plugin_batchx.plan.host_cache import READ_FOLDER
-from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.cache_folder import READ_FOLDER
+from snakemake_executor_plugin_batchx.plan.fit import CPU_ARCHITECTURES, join_consumables
+from snakemake_executor_plugin_batchx.plan.image import PRELOAD, JobImage, shield_preload
 from snakemake_executor_plugin_batchx.plan.names import (
+    RULE_TAG,
+    WORKFLOW_TAG,
     hash_content,
     make_definition_name,
     make_slug,
 )
+from snakemake_executor_plugin_batchx.plan.request import DEFAULT_SCRATCH, JobRequest
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.plan.retries import DEFAULT_RETRIES, make_retry_strategy
+from snakemake_executor_plugin_batchx.plan.volumes import (
+    NEEDED_PLATFORM,
+    add_volumes,
+    is_file_system,
+)
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
 
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 
-ATTEMPTS = 3
-"""How often Batch may start a job in all, when host or network failed it."""
-
-EVALUATE_ON_EXIT: tuple[dict[str, str], ...] = (
-    {"onStatusReason": "Host EC2*", "action": "RETRY"},
-    {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
-    {"onReason": "CannotPull*", "action": "RETRY"},
-    {"onReason": "DockerTimeout*", "action": "RETRY"},
-    {"onReason": "*", "action": "EXIT"},
-)
-"""Batch retries what only a new host can mend; the tool's failures are Snakemake's (`retries:`).
-
-No match means retry (https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html), hence
-the last row."""
-
+DUE = BatchResources(vcpus=1, memory_mib=2048)
+"""What a definition has to name, of a size that Fargate has, too; every job says its own."""
 
 RUNTIME_VOLUME = "batchx-runtime"
 HOST_CACHE_VOLUME = "batchx-host-cache"
+SCRATCH_VOLUME = "batchx-scratch"
+
+KEYS = {"ulimits": ("name",), "tmpfs": ("containerPath",), "devices": ("containerPath", "hostPath")}
+"""By what the things in a list of a container's are told from each other: the first that is given
+(API_Device: a device without containerPath has the host's path)."""
 
 
 @dataclass(frozen=True)
@@ -66,51 +69,72 @@ class RuntimeVolume:
 
 @dataclass(frozen=True)
 class DefinitionSettings:
-    """What a run's settings put into every definition."""
+    """What a run puts into every definition, whatever its jobs ask for.
 
-    job_role: str | None = None
-    execution_role: str | None = None
-    log_group: str | None = None
+    `workflow` names the workflow, `scratch` is the folder in which jobs work.
+    """
+
     tags: dict[str, str] = field(default_factory=dict)
+    workflow: str = ""
     runtime_volume: RuntimeVolume | None = None
+    scratch: str = DEFAULT_SCRATCH
 
 
 def plan_definition(
-    rule: str, image: JobImage, settings: DefinitionSettings, cache_folder: str | None = None
+    rule: str,
+    image: JobImage,
+    request: JobRequest,
+    settings: DefinitionSettings,
+    cache_folder: str | None = None,
 ) -> dict[str, Any]:
     """Return the RegisterJobDefinition request for a rule's jobs.
 
     `cache_folder` is the host's folder for inputs that hosts keep, None for jobs without such.
 
     What a definition of the user's own says (`image.template`) stays, but for what makes the job
-    ours: image, command, and what the settings name.
+    ours, image and command, and what the job asks for.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
     """
-    tags = image.template.get("tags", {})
-    request: dict[str, Any] = {
+    tags = {**settings.tags, RULE_TAG: make_slug(rule)}
+    if settings.workflow:
+        tags[WORKFLOW_TAG] = settings.workflow
+    planned: dict[str, Any] = {
         "type": "container",
-        "platformCapabilities": ["EC2"],
-        "retryStrategy": {"attempts": ATTEMPTS, "evaluateOnExit": list(EVALUATE_ON_EXIT)},
+        "platformCapabilities": [request.platform.kind.upper()],
+        "retryStrategy": make_retry_strategy(DEFAULT_RETRIES),
         "propagateTags": True,
         **image.template,
-        "containerProperties": _make_container(image, settings, cache_folder),
-        "tags": {**tags, **settings.tags, "batchx:rule": make_slug(rule)},
+        "containerProperties": _make_container(image, request, settings, cache_folder),
+        "tags": {**image.template.get("tags", {}), **tags},
     }
-    return {"jobDefinitionName": make_definition_name(rule, hash_content(request)), **request}
+    held = join_consumables(request.options, image)
+    if held:
+        planned["consumableResourceProperties"] = {
+            "consumableResourceList": [
+                {"consumableResource": name, "quantity": quantity} for name, quantity in held
+            ]
+        }
+    return {"jobDefinitionName": make_definition_name(rule, hash_content(planned)), **planned}
 
 
 def _make_container(
-    image: JobImage, settings: DefinitionSettings, cache_folder: str | None
+    image: JobImage, request: JobRequest, settings: DefinitionSettings, cache_folder: str | None
 ) -> dict[str, Any]:
     container: dict[str, Any] = {
-        "resourceRequirements": BatchResources(vcpus=1, memory_mib=2048).make_requirements(),
-        **image.template.get("containerProperties", {}),
+        "resourceRequirements": DUE.make_requirements(),
+        **image.container,
         "image": image.image,
         # Always set: the image's own CMD would be inherited. Every submission overrides it.
         "command": [RUNTIME_PYTHON, "--version"],
+        **_make_roles(request, image),
     }
-    if image.environment:
-        _add_environment(container, image.environment)
+    asked = request.container.make_properties(request.resources.memory_mib)
+    linux = _merge(container.get("linuxParameters", {}), asked.pop("linuxParameters", {}))
+    container = _merge(container, {**asked, **({"linuxParameters": linux} if linux else {})})
+    if request.platform.is_fargate:
+        container |= _make_fargate(request, image)
+    variables = {**image.environment, **_make_environment(request)}
+    _add_variables(container, variables, dict(request.options.secrets or ()))
     if settings.runtime_volume:
         mount = _make_mount(RUNTIME_VOLUME, RUNTIME_PREFIX, is_read_only=True)
         _add_volume(container, settings.runtime_volume.make_volume(), mount)
@@ -121,22 +145,103 @@ def _make_container(
             _make_mount(HOST_CACHE_VOLUME, cache_folder, is_read_only=False),
             _make_mount(HOST_CACHE_VOLUME, READ_FOLDER, is_read_only=True),
         )
-    if settings.job_role:
-        container["jobRoleArn"] = settings.job_role
-    if settings.execution_role:
-        container["executionRoleArn"] = settings.execution_role
-    if settings.log_group and settings.log_group != DEFAULT_LOG_GROUP:
-        container["logConfiguration"] = {
-            "logDriver": "awslogs",
-            "options": {"awslogs-group": settings.log_group},
-        }
+    add_volumes(container, request.options.volumes or ())
+    if request.platform.is_fargate and any(map(is_file_system, container.get("volumes", ()))):
+        container["fargatePlatformConfiguration"] = {"platformVersion": NEEDED_PLATFORM}
+    if container.get("readonlyRootFilesystem"):
+        _keep_scratch_writable(container, settings.scratch)
     return container
 
 
-def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
-    kept = [each for each in container.get("environment", ()) if each["name"] not in variables]
-    added = [{"name": name, "value": value} for name, value in sorted(variables.items())]
-    container["environment"] = [*kept, *added]
+def _merge(given: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return members of a container with those that a job asks for; lists thing by thing."""
+    merged = {**given, **asked}
+    for name, keys in KEYS.items():
+        if given.get(name) and asked.get(name):
+            things = (*given[name], *asked[name])
+            merged[name] = list({_find_key(each, keys): each for each in things}.values())
+    return merged
+
+
+def _find_key(thing: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return str(next(thing[key] for key in keys if thing.get(key)))
+
+
+def _make_roles(request: JobRequest, image: JobImage) -> dict[str, Any]:
+    """Return who the job is, who prepares it, and where its output goes."""
+    options = request.options
+    made: dict[str, Any] = {
+        "jobRoleArn": options.job_role,
+        "executionRoleArn": options.execution_role,
+    }
+    if image.credentials:
+        made["repositoryCredentials"] = {"credentialsParameter": image.credentials}
+    is_usual = options.log_group == DEFAULT_LOG_GROUP and "logConfiguration" not in image.container
+    if options.log_group and not is_usual:
+        made["logConfiguration"] = {
+            "logDriver": "awslogs",
+            "options": {"awslogs-group": options.log_group},
+        }
+    return {name: value for name, value in made.items() if value}
+
+
+def _make_fargate(request: JobRequest, image: JobImage) -> dict[str, Any]:
+    """Return what is said of tasks on Fargate alone.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/fargate-job-definitions.html
+    """
+    options = request.options
+    made: dict[str, Any] = {}
+    if "runtimePlatform" not in image.container:
+        made["runtimePlatform"] = {
+            "operatingSystemFamily": "LINUX",
+            "cpuArchitecture": CPU_ARCHITECTURES[request.architecture],
+        }
+    if options.public_ip is not None:
+        answer = "ENABLED" if options.public_ip else "DISABLED"
+        made["networkConfiguration"] = {"assignPublicIp": answer}
+    if options.platform_version:
+        made["fargatePlatformConfiguration"] = {"platformVersion": options.platform_version}
+    if request.resources.storage_gib:
+        made["ephemeralStorage"] = {"sizeInGiB": request.resources.storage_gib}
+    return made
+
+
+def _make_environment(request: JobRequest) -> dict[str, str]:
+    given = dict(request.container.environment)
+    if PRELOAD in given:
+        given |= shield_preload(given[PRELOAD])
+    return given
+
+
+def _add_variables(
+    container: dict[str, Any], variables: Mapping[str, str], secrets: Mapping[str, str]
+) -> None:
+    """Add variables and secrets; no name may be both, so they replace what bears theirs."""
+    asked = {
+        "environment": [{"name": n, "value": value} for n, value in sorted(variables.items())],
+        "secrets": [{"name": n, "valueFrom": arn} for n, arn in sorted(secrets.items())],
+    }
+    for member, added in asked.items():
+        given = container.get(member, ())
+        kept = [each for each in given if each["name"] not in {**variables, **secrets}]
+        container[member] = [*kept, *added]
+        if not container[member]:
+            del container[member]
+
+
+def _keep_scratch_writable(container: dict[str, Any], folder: str) -> None:
+    """Give a job with a read-only root a volume to work in, unless it has one there.
+
+    Docker makes it, with the rights of the image's folder, and removes it with the container.
+    """
+    tmpfs = container.get("linuxParameters", {}).get("tmpfs", ())
+    writable = [e["containerPath"] for e in tmpfs if "ro" not in e.get("mountOptions", ())]
+    mounts = container.get("mountPoints", ())
+    writable += [e["containerPath"] for e in mounts if not e.get("readOnly")]
+    if not any(f"{folder}/".startswith(f"{path.rstrip('/')}/") for path in writable):
+        mount = _make_mount(SCRATCH_VOLUME, folder, is_read_only=False)
+        _add_volume(container, {"name": SCRATCH_VOLUME}, mount)
 
 
 def _make_mount(volume: str, path: str, *, is_read_only: bool) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A Snakemake job as plain values: what describing yields and planning reads."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
+from snakemake_executor_plugin_batchx.plan.request import Wish
 from snakemake_executor_plugin_batchx.spec import (
     ExpectedStep,
     Product,
@@ -18,19 +18,17 @@ class JobDescription:
     """One job, single or group, as the head sees it when it hands it over.
 
     `rules` are the names of its rules, `argv` the arguments of the Snakemake inside the job,
-    `inputs` the paths to stage (relative to the working directory, or absolute), `resources`
-    Snakemake's own with threads as `_cores`, `container` the rule's `container:`, `checkpoints`
-    the outputs of finished checkpoints that input functions ask for, `environments` the conda
-    environments that the job makes, `storage_files` its objects of the s3 storage plugin, whose
-    relative paths refer to `storage_dir`, `cached_inputs` those inputs that hosts keep.
+    `wish` what they ask of Batch, `inputs` the paths to stage (relative to the working directory,
+    or absolute), `checkpoints` the outputs of finished checkpoints that input functions ask for,
+    `environments` the conda environments that the job makes, `storage_files` its objects of the s3
+    storage plugin, whose relative paths refer to `storage_dir`, `cached_inputs` those inputs that
+    hosts keep.
     """
 
-    label: str
     rules: tuple[str, ...]
     attempt: int
     argv: tuple[str, ...]
-    container: str | None
-    resources: dict[str, Any]
+    wish: Wish
     inputs: tuple[str, ...]
     products: tuple[Product, ...]
     steps: tuple[ExpectedStep, ...]
@@ -39,6 +37,11 @@ class JobDescription:
     storage_files: tuple[StorageFile, ...] = ()
     storage_dir: str = "."
     cached_inputs: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What messages call the job."""
+        return self.wish.label
 
     @property
     def is_keeping_incomplete(self) -> bool:
@@ -50,7 +53,6 @@ class JobDescription:
         return replace(
             self,
             argv=(KEEP_INCOMPLETE,) if self.is_keeping_incomplete else (),
-            resources={},
             inputs=(),
             steps=(),
             checkpoints=(),

@@ -8,9 +8,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
+from snakemake_executor_plugin_batchx.plan.pairs import make_tag_value
 from snakemake_executor_plugin_batchx.spec import ExpectedStep, JobSpec, encode
 
 ATTEMPT = "--attempt"
@@ -18,6 +20,13 @@ ATTEMPT = "--attempt"
 JOB_NAME_PREFIX = "bx-"
 RUN_TAG = "batchx:run"
 """By these the jobs of batchx, and of a run, are found again."""
+
+RULE_TAG = "batchx:rule"
+WORKFLOW_TAG = "batchx:workflow"
+REGISTERED_TAG = "batchx:registered"
+"""What definitions say of themselves; the first two stand on jobs, too, for cost reports."""
+
+TIME_FORMAT = "%Y%m%dT%H%M%S"
 
 MAX_NAME_CHARACTERS = 128
 FINGERPRINT_CHARACTERS = 12
@@ -27,13 +36,27 @@ RULE_CHARACTERS = 60
 
 def make_run_id(now: datetime, random_hex: str) -> str:
     """Return `YYYYMMDDThhmmss-6hex`: sortable by time, unique by its end."""
-    return f"{now:%Y%m%dT%H%M%S}-{random_hex[:6]}"
+    return f"{now:{TIME_FORMAT}}-{random_hex[:6]}"
+
+
+def format_time(seconds: float) -> str:
+    """Return a time (seconds since 1970) in UTC as `YYYYMMDDThhmmss`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):{TIME_FORMAT}}"
 
 
 def make_slug(text: str) -> str:
     """Return `text` with only what AWS takes in names, at most RULE_CHARACTERS long."""
     slug = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")
     return slug[:RULE_CHARACTERS].rstrip("_-") or "job"
+
+
+def name_workflow(snakefile: str) -> str:
+    """Return what a workflow is called: its folder, the one above a standard layout's `workflow`.
+
+    As the value of a tag.
+    """
+    folder = PurePath(snakefile).parent
+    return make_tag_value((folder.parent if folder.name == "workflow" else folder).name)
 
 
 def hash_content(value: Any) -> str:
@@ -47,11 +70,13 @@ def make_fingerprint(
     spec: JobSpec,
     sources: Sequence[str],
     resources: Mapping[str, Any],
+    surroundings: Sequence[Any],
     work_dir: str,
 ) -> str:
     """Return a SHA-256 (hex) of all that decides a job's result, whatever the order of inputs.
 
-    `sources` are the hashes of what the workflow itself is. Of inputs the content counts, not the
+    `sources` are the hashes of what the workflow itself is, `surroundings` what else its container
+    gets. Of inputs the content counts, not the
     time; where the job reads objects itself, their names do.
     """
     content = sorted(
@@ -70,6 +95,7 @@ def make_fingerprint(
             "storage_files": sorted(file.query for file in spec.storage_files),
             "image": spec.image,
             "resources": dict(resources),
+            "surroundings": list(surroundings),
             "work_dir": work_dir,
         }
     )

@@ -21,6 +21,10 @@ from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.launch import DOCKER, EmbeddedAws, launch_embedded_aws
 from snakemake_executor_plugin_batchx.plan.definition import DEFAULT_LOG_GROUP, DefinitionSettings
+from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
+from snakemake_executor_plugin_batchx.plan.platform import Platform
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
+from snakemake_executor_plugin_batchx.plan.resources import Demand, plan_resources
 from snakemake_executor_plugin_batchx.registry_images import provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import Machine, inspect_machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
@@ -58,13 +62,19 @@ class Head:
             self.budget, time.monotonic, time.sleep, random.random, is_stopped=lambda: False
         )
         gateway = BatchGateway(batch, retrier)
+
+        def plan_request(demand: Demand, _architecture: str) -> JobRequest:
+            platform = Platform(aws.job_queue, local_runner="docker")
+            resources, _ = plan_resources(demand, platform)
+            return JobRequest(platform, resources, JobOptions(job_role=aws.job_role_arn))
+
         self.build = AccountBuild(
             batch=gateway,
-            definitions=Definitions(gateway, DefinitionSettings(job_role=aws.job_role_arn)),
+            definitions=Definitions(gateway, DefinitionSettings()),
             store=S3Gateway(s3, aws.bucket),
             root=S3Root(aws.bucket, "my-run/.batchx"),
             region=aws.region,
-            job_queue=aws.job_queue,
+            plan_request=plan_request,
             tags={"project": "flu"},
             cache_dir=cache_dir,
             say=self.said.append,

@@ -15,6 +15,10 @@ from snakemake_executor_plugin_batchx.account_build.wait import WAIT_SECONDS
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
+from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
+from snakemake_executor_plugin_batchx.plan.platform import Platform
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
+from snakemake_executor_plugin_batchx.plan.resources import Demand, plan_resources
 from snakemake_executor_plugin_batchx.registry_images import provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import Machine
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
@@ -72,15 +76,16 @@ class Head:
         self.account = account
         self.store = MemoryStore()
         self.said: list[str] = []
+        self.asked: list[str] = []
         layers = [make_layer_file(folder / name, name.encode()) for name in ("base", "own")]
         self.build = AccountBuild(
             batch=account,
-            definitions=Definitions(account, DefinitionSettings(job_role="arn:role")),
+            definitions=Definitions(account, DefinitionSettings()),
             store=self.store,
             root=S3Root("bucket", "run/.batchx"),
             region="eu-west-1",
-            job_queue="queue",
-            tags={"project": "flu"},
+            plan_request=self.plan_request,
+            tags={"batchx:run": "run"},
             cache_dir=folder / "cache",
             say=self.said.append,
             clock=lambda: account.now,
@@ -93,6 +98,13 @@ class Head:
 
         self.keep = keep
 
+    def plan_request(self, demand: Demand, architecture: str) -> JobRequest:
+        self.asked.append(architecture)
+        platform = Platform("queue", architecture="arm64")
+        resources, _ = plan_resources(demand, platform)
+        options = JobOptions(job_role="arn:role", tags=(("project", "flu"),))
+        return JobRequest(platform, resources, options, "arm64")
+
 
 def test_built_then_found(tmp_path: Path) -> None:
     account = Account(["SUBMITTED", "RUNNABLE", "trouble", "trouble", "RUNNING", "SUCCEEDED"])
@@ -101,7 +113,10 @@ def test_built_then_found(tmp_path: Path) -> None:
     layers = head.build.provide("arm64")
     assert [layer.path.is_file() for layer in layers] == [True, True]
     (request,) = account.submitted
-    assert request["tags"] == {"project": "flu"}
+    assert head.asked == ["arm64"]
+    assert request["jobQueue"] == "queue"
+    assert request["timeout"] == {"attemptDurationSeconds": 1800}
+    assert request["tags"] == {"project": "flu", "batchx:run": "run"}
     assert request["containerOverrides"]["resourceRequirements"] == [
         {"type": "VCPU", "value": "2"},
         {"type": "MEMORY", "value": "4096"},

@@ -1,70 +1,94 @@
 """What is asked before the first submission, and how it is told."""
 
-from collections.abc import Sequence
+import json
 from typing import Any
 
 import pytest
+from memory_store import MemoryStore
 
-from snakemake_executor_plugin_batchx.aws.preflight import inspect_queue
+from snakemake_executor_plugin_batchx.aws.errors import AwsError
+from snakemake_executor_plugin_batchx.aws.preflight import (
+    list_consumable_problems,
+    list_root_problems,
+)
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
-QUEUE = {
-    "jobQueueName": "q",
-    "state": "ENABLED",
-    "status": "VALID",
-    "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": "arn:ce"}],
-}
-EC2 = {"computeResources": {"type": "SPOT"}, "containerOrchestrationType": "ECS"}
+
+def test_a_root_that_can_be_written_is_no_problem() -> None:
+    store = MemoryStore()
+    assert list_root_problems(store, "runs/r/probe", {"run_id": "r"}) == []
+    assert json.loads(store.objects["runs/r/probe"]) == {"run_id": "r"}
+
+
+def test_a_root_that_cannot_be_written_is_told_in_a_sentence() -> None:
+    class Closed:
+        def write_bytes(self, key: str, data: bytes) -> None:
+            raise BatchxError(f"S3 refuses {key}.")
+
+    assert list_root_problems(Closed(), "probe", {}) == ["S3 refuses probe."]
 
 
 class Describer:
-    def __init__(self, queue: dict[str, Any] | None, environment: dict[str, Any]) -> None:
-        self.queue, self.environment = queue, environment
+    """Consumable resources by name, as DescribeConsumableResource has them."""
 
-    def describe_queue(self, _: str) -> dict[str, Any] | None:
-        return self.queue
+    def __init__(self, **quantities: dict[str, Any] | AwsError) -> None:
+        self.quantities = quantities
+        self.asked: list[str] = []
 
-    def describe_compute_environments(self, arns: Sequence[str]) -> list[dict[str, Any]]:
-        return [self.environment for _ in arns]
+    def describe_consumable(self, name: str) -> dict[str, Any]:
+        self.asked.append(name)
+        found = self.quantities[name]
+        if isinstance(found, AwsError):
+            raise found
+        return found
 
 
-def test_sound_queue_has_no_problem() -> None:
-    report = inspect_queue(Describer(QUEUE, EC2), "q", "eu-west-1")
-    assert (report.problems, report.architecture, report.local_runner) == ((), "amd64", None)
+NOT_THERE = AwsError(
+    "AWS Batch refuses batch:DescribeConsumableResource: no such thing.",
+    "ClientException",
+    is_transient=False,
+)
+NOT_ALLOWED = AwsError("AWS refuses it.", "AccessDeniedException", is_transient=False)
 
 
-def test_a_queue_tells_its_architecture_and_an_embedded_one_its_runner() -> None:
-    graviton = {"computeResources": {"type": "EC2", "instanceTypes": ["m7g.large", "c7gn"]}}
-    queue = QUEUE | {"tags": {"batchx:local-runner": "process"}}
-    report = inspect_queue(Describer(queue, graviton), "q", "eu-west-1")
-    assert (report.problems, report.architecture, report.local_runner) == ((), "arm64", "process")
+@pytest.mark.parametrize("quantity", [1, 5])
+def test_what_is_there_is_no_problem(quantity: int) -> None:
+    describer = Describer(licence={"totalQuantity": 5, "availableQuantity": 0})
+    assert list_consumable_problems(describer, [("licence", quantity)]) == []
+
+
+def test_a_consumable_that_does_not_exist_is_told() -> None:
+    assert list_consumable_problems(Describer(licence=NOT_THERE), [("licence", 1)]) == [
+        "AWS Batch has no consumable resource licence: make it, or name another in "
+        "batchx_consumables."
+    ]
+
+
+def test_more_than_there_will_ever_be_is_told() -> None:
+    describer = Describer(licence={"totalQuantity": 5})
+    assert list_consumable_problems(describer, [("licence", 6), ("licence", 5)]) == [
+        "A job asks for 6 of consumable resource licence, which has 5 in all: ask for less in "
+        "batchx_consumables, or raise its quantity."
+    ]
 
 
 @pytest.mark.parametrize(
-    ("queue", "environment", "expected"),
-    [
-        (None, EC2, "Job queue q does not exist in region eu-west-1"),
-        (QUEUE | {"state": "DISABLED"}, EC2, "Job queue q is DISABLED: enable it"),
-        (
-            QUEUE | {"status": "INVALID", "statusReason": "no subnet"},
-            EC2,
-            "Job queue q is INVALID (no subnet)",
-        ),
-        (QUEUE, {"computeResources": {"type": "FARGATE"}}, "Job queue q is on FARGATE"),
-        (QUEUE, {"containerOrchestrationType": "EKS"}, "Job queue q is on EKS"),
-    ],
+    "trouble", [NOT_ALLOWED, AwsError("busy", "ServerException", is_transient=True)]
 )
-def test_each_problem_is_a_sentence(
-    queue: dict[str, Any] | None, environment: dict[str, Any], expected: str
-) -> None:
-    (problem,) = inspect_queue(Describer(queue, environment), "q", "eu-west-1").problems
-    assert problem.startswith(expected)
+def test_who_may_not_ask_is_not_stopped_by_it(trouble: AwsError) -> None:
+    assert list_consumable_problems(Describer(licence=trouble), [("licence", 1)]) == []
 
 
-def test_refusal_by_aws_is_passed_on() -> None:
-    class Refusing(Describer):
-        def describe_queue(self, _: str) -> dict[str, Any] | None:
-            raise BatchxError("AWS refuses batch:DescribeJobQueues.")
+def test_all_problems_are_told_and_equal_ones_once() -> None:
+    describer = Describer(a=NOT_THERE, b={"totalQuantity": 1}, c={})
+    asked = [("b", 2), ("a", 1), ("a", 1), ("c", 7)]
+    told = list_consumable_problems(describer, asked)
+    assert [sentence.split(":")[0].split(",")[0] for sentence in told] == [
+        "AWS Batch has no consumable resource a",
+        "A job asks for 2 of consumable resource b",
+    ]
+    assert describer.asked == ["a", "b", "c"]
 
-    report = inspect_queue(Refusing(None, EC2), "q", "eu-west-1")
-    assert report.problems == ("AWS refuses batch:DescribeJobQueues.",)
+
+def test_nothing_is_asked_where_no_job_holds_any() -> None:
+    assert list_consumable_problems(Describer(), []) == []

@@ -3,7 +3,7 @@
 import itertools
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,9 @@ from snakemake_executor_plugin_batchx.aws.errors import AwsError, UnansweredErro
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.session import BATCH_CONFIG, NO_PROXY
 from snakemake_executor_plugin_batchx.batch.gateway import ENDING, LOOK, BatchGateway
+from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.launch import PROCESS, EmbeddedAws, launch_embedded_aws
+from snakemake_executor_plugin_batchx.local.placement import Capacity
 
 REQUEST = {"jobName": "bx-one", "jobQueue": "queue", "jobDefinition": "tool"}
 DEFINITION = {"jobDefinitionName": "n", "type": "container"}
@@ -100,13 +102,37 @@ def submit(
     return gateway.submit_job(request)
 
 
-def test_a_queue_and_its_environments(gateway: BatchGateway, aws: EmbeddedAws) -> None:
-    queue = gateway.describe_queue(aws.job_queue)
-    assert queue is not None
+def test_queues_and_their_environments(gateway: BatchGateway, aws: EmbeddedAws) -> None:
+    (queue,) = gateway.describe_queues([aws.job_queue, "nowhere"])
+    assert queue["jobQueueName"] == aws.job_queue
+    assert gateway.describe_queues([queue["jobQueueArn"]]) == [queue]
     arns = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]
     (environment,) = gateway.describe_compute_environments(arns)
     assert environment["computeEnvironmentArn"] == arns[0]
-    assert gateway.describe_queue("nowhere") is None
+    assert gateway.describe_queues(["nowhere"]) == []
+
+
+def test_queues_and_environments_are_asked_about_a_hundred_a_call() -> None:
+    names = [f"q{n}" for n in range(250)]
+    with serve([Reply({"jobQueues": [{"jobQueueName": "q"}]})]) as server:
+        gateway = make_weather(make_client(server.url)).gateway
+        assert len(gateway.describe_queues(names)) == 3
+        assert [len(asked["jobQueues"]) for asked in server.asked] == [100, 100, 50]
+        assert [name for asked in server.asked for name in asked["jobQueues"]] == names
+    with serve([Reply({"computeEnvironments": []})]) as server:
+        gateway = make_weather(make_client(server.url)).gateway
+        assert gateway.describe_compute_environments(names) == []
+        assert [len(asked["computeEnvironments"]) for asked in server.asked] == [100, 100, 50]
+
+
+def test_a_consumable_resource_is_found_by_name_or_refused(gateway: BatchGateway) -> None:
+    with serve([Reply({"consumableResourceName": "licence", "totalQuantity": 5})]) as server:
+        found = make_weather(make_client(server.url)).gateway.describe_consumable("licence")
+        assert found["totalQuantity"] == 5
+        assert server.asked == [{"consumableResource": "licence"}]
+    with pytest.raises(AwsError, match=r"batch:DescribeConsumableResource: .*nothing") as caught:
+        gateway.describe_consumable("nothing")
+    assert caught.value.code == "ClientException"
 
 
 def test_the_newest_definition_is_found(gateway: BatchGateway, definition: str) -> None:
@@ -124,6 +150,75 @@ def test_the_newest_definition_is_found(gateway: BatchGateway, definition: str) 
     assert gateway.find_definition(name) == again
     assert again != definition
     assert gateway.find_definition("nothing") is None
+
+
+class MemoryClient:
+    """The embedded Batch in memory, called as boto3's client is."""
+
+    def __init__(self) -> None:
+        self.batch = Batch(Capacity(1, 100))
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        operation = "".join(word.capitalize() for word in name.split("_"))
+        return lambda **request: self.batch.handle(operation, request)
+
+
+def test_thousands_of_definitions_are_listed_and_one_among_them_found_by_one_call() -> None:
+    client = MemoryClient()
+    weather = make_weather(client)
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
+    container = {"image": "busybox", "resourceRequirements": needs}
+    arns = [
+        weather.gateway.register_definition(
+            {
+                "jobDefinitionName": f"bx-rule_{n % 7}-{n:016x}",
+                "type": "container",
+                "containerProperties": container,
+                "tags": {"batchx:rule": f"rule_{n % 7}"},
+            }
+        )
+        for n in range(2300)
+    ]
+    weather.gateway.deregister_definition(arns[5])
+    found = weather.gateway.list_definitions()
+    assert {each["jobDefinitionArn"] for each in found} == {*arns} - {arns[5]}
+    assert len(found) == 2299
+    assert weather.budget.get_counts()["DescribeJobDefinitions"] == 23
+    assert weather.gateway.find_definition(f"bx-rule_{1234 % 7}-{1234:016x}") == arns[1234]
+    assert weather.budget.get_counts()["DescribeJobDefinitions"] == 24
+    assert weather.gateway.find_definition(f"bx-rule_5-{5:016x}") is None
+
+
+def test_a_deregistered_definition_is_neither_found_nor_listed(
+    gateway: BatchGateway, definition: str
+) -> None:
+    name = definition.rpartition("/")[2].partition(":")[0]
+    assert definition in [each["jobDefinitionArn"] for each in gateway.list_definitions()]
+    gateway.deregister_definition(definition)
+    assert definition not in [each["jobDefinitionArn"] for each in gateway.list_definitions()]
+    assert gateway.find_definition(name) is None
+    assert gateway.describe_definition(definition) is None
+    with pytest.raises(AwsError, match=r"refuses batch:DeregisterJobDefinition: .*gone:7"):
+        gateway.deregister_definition("gone:7")
+
+
+def test_a_job_outlives_its_definition(
+    gateway: BatchGateway, aws: EmbeddedAws, definition: str
+) -> None:
+    job_id = submit(gateway, aws, definition, "bx-outlives")
+    gateway.deregister_definition(definition)
+    (job,) = gateway.describe_jobs([job_id])
+    assert job["status"] not in ("SUCCEEDED", "FAILED")
+    assert job["jobDefinition"] == definition
+    assert gateway.terminate_jobs([job_id], "enough") == []
+
+
+@pytest.mark.parametrize("trouble", [BUSY, CUTS, HANGS, THROTTLED])
+def test_a_definition_is_deregistered_through_bad_weather(trouble: Reply | str) -> None:
+    with serve([trouble, trouble, Reply({})]) as server:
+        weather = make_weather(make_client(server.url))
+        weather.gateway.deregister_definition("arn")
+        assert server.asked == [{"jobDefinition": "arn"}] * 3
 
 
 def test_jobs_are_found_by_name_over_many_pages(

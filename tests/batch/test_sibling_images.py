@@ -1,12 +1,15 @@
 """`container: "job-definition://…"`: found, taken over, or refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from snakemake_executor_plugin_batchx.batch.sibling_images import SiblingImages
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.image import ImageNeed, JobImage
+from snakemake_executor_plugin_batchx.plan.resources import Template
 
 THEIRS: dict[str, Any] = {
     "type": "container",
@@ -29,9 +32,17 @@ THEIRS: dict[str, Any] = {
 }
 
 
+LOGINS = (("quay.io", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:quay"),)
+THEIR_NEED = ImageNeed("job-definition://theirs", "arm64", LOGINS)
+
+
 class Images:
-    def provide(self, container: str, label: str) -> JobImage:
-        return JobImage(f"derived/{container}", f"{container}@sha256:1")
+    def __init__(self) -> None:
+        self.needs: list[ImageNeed] = []
+
+    def provide(self, need: ImageNeed, label: str) -> JobImage:
+        self.needs.append(need)
+        return JobImage(f"derived/{need.container}", f"{need.container}@sha256:1")
 
 
 class Reader:
@@ -44,17 +55,21 @@ class Reader:
 
 
 def test_an_image_is_passed_on() -> None:
-    reader = Reader(None)
-    image = SiblingImages(Images(), reader).provide("debian:12", "Rule a")
+    images, reader = Images(), Reader(None)
+    need = ImageNeed("debian:12", "arm64", LOGINS)
+    image = SiblingImages(images, reader).provide(need, "Rule a")
     assert image == JobImage("derived/debian:12", "debian:12@sha256:1")
+    assert images.needs == [need]
     assert reader.asked == []
 
 
 @pytest.mark.parametrize("name", ["theirs", "theirs:3", THEIRS["jobDefinitionArn"]])
 def test_a_definition_is_taken_over_without_what_aws_fills_in(name: str) -> None:
-    reader = Reader(THEIRS)
-    image = SiblingImages(Images(), reader).provide(f"job-definition://{name}", "Rule a")
+    images, reader = Images(), Reader(THEIRS)
+    need = replace(THEIR_NEED, container=f"job-definition://{name}")
+    image = SiblingImages(images, reader).provide(need, "Rule a")
     assert reader.asked == [name]
+    assert images.needs == [ImageNeed("me/tool:1", "arm64", LOGINS)]
     assert (image.image, image.base) == ("derived/me/tool:1", "me/tool:1@sha256:1")
     assert image.template == {
         "tags": {"team": "7"},
@@ -68,7 +83,63 @@ def test_a_definition_is_taken_over_without_what_aws_fills_in(name: str) -> None
         },
         "propagateTags": False,
     }
-    assert image.find_memory_mib() == 512
+    assert image.make_template() == Template(vcpus=1, memory_mib=512)
+
+
+HELD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:theirs"
+
+
+def add_login(found: dict[str, Any]) -> dict[str, Any]:
+    login = {"repositoryCredentials": {"credentialsParameter": HELD}}
+    return {**found, "containerProperties": {**found["containerProperties"], **login}}
+
+
+def test_the_definitions_login_reads_its_image_and_goes_no_further() -> None:
+    images, found = Images(), add_login(THEIRS)
+    image = SiblingImages(images, Reader(found)).provide(THEIR_NEED, "Rule a")
+    assert images.needs == [ImageNeed("me/tool:1", "arm64", LOGINS, HELD)]
+    # What is derived lies in ECR: with a login of another registry ECS could not read it.
+    assert "repositoryCredentials" not in image.container
+    assert image == SiblingImages(Images(), Reader(THEIRS)).provide(THEIR_NEED, "Rule a")
+    assert found == add_login(THEIRS)
+
+
+def test_the_login_that_a_rule_names_wins_over_the_definitions() -> None:
+    images = Images()
+    SiblingImages(images, Reader(add_login(THEIRS))).provide(THEIR_NEED, "Rule a")
+    (need,) = images.needs
+    assert need.find_secret("quay.io") == LOGINS[0][1]
+    assert need.find_secret("ghcr.io") == HELD
+
+
+def test_one_definitions_login_is_not_used_for_another() -> None:
+    images, reader = Images(), Reader(add_login(THEIRS))
+    siblings = SiblingImages(images, reader)
+    siblings.provide(THEIR_NEED, "Rule a")
+    reader.found = THEIRS
+    siblings.provide(replace(THEIR_NEED, container="job-definition://other"), "Rule b")
+    assert [need.secret for need in images.needs] == [HELD, None]
+
+
+def test_a_run_sees_a_definition_as_it_was_at_first() -> None:
+    images, reader = Images(), Reader(THEIRS)
+    siblings = SiblingImages(images, reader)
+    first = siblings.provide(THEIR_NEED, "Rule a")
+    # Somebody registers a revision: half of an array must not run by it.
+    reader.found = add_login(THEIRS)
+    with ThreadPoolExecutor(4) as pool:
+        again = pool.map(siblings.provide, [THEIR_NEED] * 20, ["Rule b"] * 20)
+        assert set(map(repr, again)) == {repr(first)}
+    assert reader.asked == ["theirs"]
+
+
+def test_what_was_not_there_is_looked_for_again() -> None:
+    reader = Reader(None)
+    siblings = SiblingImages(Images(), reader)
+    with pytest.raises(BatchxError, match="there is no active job definition theirs"):
+        siblings.provide(THEIR_NEED, "Rule a")
+    reader.found = THEIRS
+    assert siblings.provide(THEIR_NEED, "Rule a").template
 
 
 @pytest.mark.parametrize(
@@ -81,7 +152,7 @@ def test_a_definition_is_taken_over_without_what_aws_fills_in(name: str) -> None
 )
 def test_what_cannot_be_used_is_refused(found: dict[str, Any] | None, sentence: str) -> None:
     with pytest.raises(BatchxError) as caught:
-        SiblingImages(Images(), Reader(found)).provide("job-definition://theirs", "Rule a")
+        SiblingImages(Images(), Reader(found)).provide(THEIR_NEED, "Rule a")
     assert str(caught.value).startswith(sentence)
 
 
@@ -91,5 +162,5 @@ def test_the_definitions_preload_wins_over_the_images() -> None:
         "environment": [{"name": "LD_PRELOAD", "value": "/theirs.so"}],
     }
     reader = Reader({**THEIRS, "containerProperties": container})
-    image = SiblingImages(Images(), reader).provide("job-definition://theirs", "Rule a")
+    image = SiblingImages(Images(), reader).provide(THEIR_NEED, "Rule a")
     assert image.environment == {"LD_PRELOAD": ":", "BATCHX_IMAGE_LD_PRELOAD": "/theirs.so"}

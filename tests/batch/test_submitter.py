@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError, UnansweredError
-from snakemake_executor_plugin_batchx.batch.submitter import Submission, Submitter
+from snakemake_executor_plugin_batchx.batch.submitter import Submission, Submitter, read_submission
+from snakemake_executor_plugin_batchx.plan.submission import make_job_command
+
+
+def make_command(url: str) -> list[str]:
+    """Return a job's command with words behind the spec's URL, as --batchx-s3-kms-key adds."""
+    return make_job_command("/batchx/python", "eu-west-1", url, '{"kms_key": "key"}')
+
 
 REQUEST = {
     "jobName": "bx-map-0-1",
     "jobQueue": "queue",
-    "containerOverrides": {"command": ["python", "s3://bucket/spec"]},
+    "containerOverrides": {"command": make_command("s3://bucket/spec")},
 }
 SUBMISSION = Submission("bx-map-0-1", "queue", "s3://bucket/spec")
 LOST = UnansweredError("no answer", "ReadTimeoutError")
@@ -22,7 +29,7 @@ REFUSED = AwsError("AWS Batch refuses it.", "ClientException", is_transient=Fals
 
 @dataclass
 class Account:
-    """Jobs by id: their command's last word. `answers` are raised, or ids that are returned."""
+    """Jobs by id: the URLs of their specs. `answers` are raised, or ids that are returned."""
 
     answers: list[Exception | str]
     jobs: dict[str, str] = field(default_factory=dict)
@@ -45,7 +52,7 @@ class Account:
 
     def describe_jobs(self, job_ids: Sequence[str], _purpose: str) -> list[dict[str, Any]]:
         return [
-            {"jobId": job_id, "container": {"command": ["python", self.jobs[job_id]]}}
+            {"jobId": job_id, "container": {"command": make_command(self.jobs[job_id])}}
             for job_id in job_ids
         ]
 
@@ -61,6 +68,10 @@ class World:
 
     def stop(self) -> None:
         self.is_stopped = True
+
+
+def test_a_job_is_found_by_its_spec_whatever_else_its_command_says() -> None:
+    assert read_submission(REQUEST) == SUBMISSION
 
 
 def test_an_answer_at_once() -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from pathlib import Path
 
 import pytest
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.images.credentials import Credential, read_docker_config
+from snakemake_executor_plugin_batchx.images.credentials import (
+    Credential,
+    interpret_login,
+    keep_until_renewal,
+    read_docker_config,
+)
 
 HELPER = """#!/bin/sh
 [ "$1" = get ] || exit 9
@@ -101,3 +107,70 @@ def test_new_credentials_are_looked_for_when_asked(folder: Path) -> None:
     helper.write_text(HELPER.replace("from-helper", "renewed"))
     assert source(False) == Credential("me", "from-helper")
     assert source(True) == Credential("me", "renewed")
+
+
+@pytest.mark.parametrize("found", [[Credential("me", "1"), Credential("me", "2")], [None, None]])
+def test_a_source_asks_once_and_again_for_a_renewal(found: list[Credential | None]) -> None:
+    left = list(found)
+    source = keep_until_renewal(lambda: left.pop(0))
+    assert len(left) == 2
+    assert [source(False), source(False)] == [found[0]] * 2
+    assert len(left) == 1
+    assert [source(True), source(False)] == [found[1]] * 2
+    assert left == []
+
+
+def test_a_source_that_failed_is_asked_again() -> None:
+    answers: list[Credential | None] = [None, Credential("me", "1")]
+
+    def find() -> Credential | None:
+        answer = answers.pop(0)
+        if answer is None:
+            raise BatchxError("not now.")
+        return answer
+
+    source = keep_until_renewal(find)
+    with pytest.raises(BatchxError, match=r"^not now\.$"):
+        source(False)
+    assert [source(False), source(False)] == [Credential("me", "1")] * 2
+
+
+def test_a_renewal_before_all_else_asks_once() -> None:
+    left = [Credential("me", "1")]
+    source = keep_until_renewal(lambda: left.pop(0))
+    assert [source(True), source(False)] == [Credential("me", "1")] * 2
+
+
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:quay"
+
+
+def test_a_secret_holds_a_login_as_ecs_wants_it() -> None:
+    found = interpret_login(ARN, '{"username": "robot", "password": "hunter2", "more": 1}')
+    assert found == Credential("robot", "hunter2")
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hunter2",
+        "robot:hunter2",
+        '"hunter2"',
+        "7",
+        "null",
+        '["username", "hunter2"]',
+        '{"password": "hunter2"}',
+        '{"username": "hunter2"}',
+        '{"Username": "robot", "Password": "hunter2"}',
+        '{"username": "robot", "password": "hunter2"',
+    ],
+)
+def test_what_holds_none_is_refused_and_never_told(text: str) -> None:
+    with pytest.raises(BatchxError) as caught:
+        interpret_login(ARN, text)
+    assert str(caught.value) == (
+        f"Secret {ARN} does not hold a registry's login: it must be "
+        '{"username": "…", "password": "…"}.'
+    )
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))

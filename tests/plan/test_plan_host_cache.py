@@ -1,4 +1,4 @@
-"""Which inputs hosts keep, and where: what the settings and resources mean, and what is refused."""
+"""What a job is told of the cache that its host keeps, and where there can be none."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,145 +6,72 @@ from typing import Any
 import pytest
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.host_cache import (
-    DEFAULT_CACHE,
-    CacheFolder,
-    is_marked,
-    parse_cache_folder,
-    plan_host_cache,
-    read_cache_patterns,
-    split_patterns,
-)
+from snakemake_executor_plugin_batchx.plan.cache_folder import CacheFolder
+from snakemake_executor_plugin_batchx.plan.docker_options import parse_container_options
+from snakemake_executor_plugin_batchx.plan.host_cache import plan_host_cache
+from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
+from snakemake_executor_plugin_batchx.plan.platform import Platform
+from snakemake_executor_plugin_batchx.plan.request import JobRequest, Wish
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources
+from snakemake_executor_plugin_batchx.plan.volumes import parse_volumes
 from snakemake_executor_plugin_batchx.spec import HostCacheSpec, StorageFile
 
 GIB = 1024**3
 
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (None, CacheFolder("/var/lib/batchx-cache", None)),
-        ("", DEFAULT_CACHE),
-        ("/mnt/cache", CacheFolder("/mnt/cache", None)),
-        ("/mnt/cache/", CacheFolder("/mnt/cache", None)),
-        ("/cache:200GiB", CacheFolder("/cache", 200 * GIB)),
-        ("/mnt/my cache:1TB", CacheFolder("/mnt/my cache", 10**12)),
-        ("/tmp/cache:500MiB", CacheFolder("/tmp/cache", 500 * 1024**2)),
-    ],
-)
-def test_a_folder_and_a_bound(text: str | None, expected: CacheFolder) -> None:
-    assert parse_cache_folder(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "cache",
-        "~/cache",
-        "/c:",
-        "/c:0GiB",
-        "/c:200",
-        "/c:200gib",
-        "/c:1.5TiB",
-        "/a:b:1GiB",
-        ":1GiB",
-    ],
-)
-def test_what_is_no_folder_with_a_bound_is_refused(text: str) -> None:
-    with pytest.raises(BatchxError, match=r"must be a folder of the hosts, with the most it may"):
-        parse_cache_folder(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "/",
-        "//",
-        "/usr",
-        "/tmp:1GiB",
-        "/var/lib/",
-        "/batchx",
-        "/batchx-host-cache",
-        "/a/../b",
-        "/a//b",
-    ],
-)
-def test_a_folder_that_the_container_needs_is_refused(text: str) -> None:
-    with pytest.raises(BatchxError, match="cannot be mounted into containers"):
-        parse_cache_folder(text)
-
-
-def test_patterns_stand_between_blanks_and_commas() -> None:
-    assert split_patterns(" ref/*.fa, *.idx\n x") == ["ref/*.fa", "*.idx", "x"]
-    assert split_patterns(["a b", "c,d", ""]) == ["a", "b", "c", "d"]
-
-
-@pytest.mark.parametrize(
-    ("name", "patterns", "is_one"),
-    [
-        ("ref/hg38.fa", ("ref/*",), True),
-        ("ref/star/SA", ("ref/*",), True),
-        ("data/a.bam", ("ref/*", "*.fa"), False),
-        ("data/a.bam", ("*",), True),
-        ("ref/hg38.fa", ("ref/hg38.fa",), True),
-        ("ref/HG38.fa", ("ref/hg38.fa",), False),
-        ("/refs/x.fa", ("*.fa",), True),
-        ("x", (), False),
-    ],
-)
-def test_which_names_are_marked(name: str, patterns: tuple[str, ...], is_one: bool) -> None:
-    assert is_marked([name], patterns) is is_one
-
-
-def test_a_rule_names_its_patterns_or_none() -> None:
-    assert read_cache_patterns({}, "Rule a") == ()
-    assert read_cache_patterns({"batchx_host_cache": "ref/* *.fa"}, "Rule a") == ("ref/*", "*.fa")
-
-
-@pytest.mark.parametrize("value", [True, 1, "", " , "])
-def test_a_resource_that_names_nothing_is_refused(value: Any) -> None:
-    with pytest.raises(BatchxError) as caught:
-        read_cache_patterns({"batchx_host_cache": value}, "Rule a")
-    assert str(caught.value) == (
-        f"Rule a: resource batchx_host_cache={value!r} must be a text with patterns of input "
-        "names, such as 'ref/*' or '*'."
-    )
-
-
-PLAIN = JobDescription("Rule a", ("a",), 1, (), None, {}, ("ref", "x"), (), ())
+PLAIN = JobDescription(("a",), 1, (), Wish("Rule a"), ("ref", "x"), (), ())
 MARKED = replace(PLAIN, cached_inputs=("ref",))
 FOLDER = CacheFolder("/mnt/cache", GIB)
+IMAGE = JobImage("i", "i")
+REQUEST = JobRequest(Platform("queue"), BatchResources(1, 512))
+ON_FARGATE = replace(REQUEST, platform=Platform("q", is_fargate=True, architecture=None))
 
 
 def test_a_job_is_told_of_its_hosts_cache_if_it_has_a_use_for_it() -> None:
-    assert plan_host_cache(PLAIN, FOLDER, {}) is None
+    assert plan_host_cache(PLAIN, FOLDER, REQUEST, IMAGE) is None
     wanted = HostCacheSpec("/mnt/cache", "/batchx-host-cache", GIB, ("ref",))
-    assert plan_host_cache(MARKED, FOLDER, {}) == wanted
+    assert plan_host_cache(MARKED, FOLDER, REQUEST, IMAGE) == wanted
     item = StorageFile("s3://b/k", "s3", True, True, False, False)
-    assert plan_host_cache(replace(PLAIN, storage_files=(item,)), FOLDER, {}) is None
+    stored = replace(PLAIN, storage_files=(item,))
+    assert plan_host_cache(stored, FOLDER, REQUEST, IMAGE) is None
     marked = replace(PLAIN, storage_files=(replace(item, is_cached=True),))
-    assert plan_host_cache(marked, FOLDER, {}) == replace(wanted, inputs=())
+    assert plan_host_cache(marked, FOLDER, REQUEST, IMAGE) == replace(wanted, inputs=())
+
+
+def mount(volumes: str) -> JobRequest:
+    return replace(REQUEST, options=JobOptions(volumes=parse_volumes(volumes)))
+
+
+def mount_tmpfs(path: str) -> JobRequest:
+    container = parse_container_options(f"--tmpfs {path}:size=1m")
+    return replace(REQUEST, options=JobOptions(options=container))
 
 
 @pytest.mark.parametrize(
-    ("template", "words"),
+    ("request_", "mounted", "words"),
     [
-        ({"platformCapabilities": ["FARGATE"]}, "Fargate has none"),
-        (
-            {"containerProperties": {"mountPoints": [{"containerPath": "/mnt/cache/"}]}},
-            "its job definition mounts something at /mnt/cache already",
-        ),
-        (
-            {"containerProperties": {"mountPoints": [{"containerPath": "/batchx-host-cache"}]}},
-            "its job definition mounts something at /batchx-host-cache already",
-        ),
+        (ON_FARGATE, "", "Fargate has none"),
+        (REQUEST, "/mnt/cache/", "mounts something at /mnt/cache already"),
+        (REQUEST, "/batchx-host-cache", "mounts something at /batchx-host-cache already"),
+        (mount("/mnt/cache"), "", "mounts something at /mnt/cache already"),
+        (mount("/fast:/mnt/cache"), "", "mounts something at /mnt/cache already"),
+        (mount_tmpfs("/mnt/cache"), "", "mounts something at /mnt/cache already"),
+        (mount_tmpfs("/mnt/cache/"), "", "batchx_options .* at /mnt/cache already"),
+        (mount_tmpfs("/elsewhere"), "/mnt/cache", "mounts something at /mnt/cache already"),
     ],
 )
-def test_a_definition_that_leaves_no_place_for_it_is_refused(
-    template: dict[str, Any], words: str
+def test_what_leaves_no_place_for_it_is_refused(
+    request_: JobRequest, mounted: str, words: str
 ) -> None:
+    points: list[dict[str, Any]] = [{"containerPath": mounted}] if mounted else []
+    image = replace(IMAGE, template={"containerProperties": {"mountPoints": points}})
     with pytest.raises(BatchxError, match=words) as caught:
-        plan_host_cache(MARKED, FOLDER, template)
+        plan_host_cache(MARKED, FOLDER, request_, image)
     assert str(caught.value).startswith("Rule a: ")
-    assert plan_host_cache(PLAIN, FOLDER, template) is None
+    assert plan_host_cache(PLAIN, FOLDER, request_, image) is None
+
+
+def test_volumes_elsewhere_are_not_in_its_way() -> None:
+    for request in (mount("/mnt/cache:/data /scratch"), mount_tmpfs("/mnt/cache/in")):
+        assert plan_host_cache(MARKED, FOLDER, request, IMAGE) is not None
