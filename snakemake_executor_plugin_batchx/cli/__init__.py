@@ -1,14 +1,26 @@
 """The `batchx` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from snakemake_executor_plugin_batchx.cli import demo, image, jobs, local, runtime, sync
+from snakemake_executor_plugin_batchx.cli import (
+    definitions,
+    demo,
+    image,
+    jobs,
+    local,
+    runtime,
+    sync,
+)
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.version import __version__
 
-COMMANDS = (demo, image, jobs, local, runtime, sync)
+CLOSED_PIPE = 128 + 13
+"""As of a program that SIGPIPE ends."""
+
+COMMANDS = (definitions, demo, image, jobs, local, runtime, sync)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -28,10 +40,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code. What the user can mend is told in one sentence."""
-    args = make_parser().parse_args(argv)
     try:
-        exit_code: int = args.run(args)
+        try:
+            args = make_parser().parse_args(argv)
+            exit_code: int = args.run(args)
+        finally:
+            sys.stdout.flush()
     except BatchxError as error:
         print(f"batchx: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # `batchx definitions list | head`; what is left unwritten would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     return exit_code

@@ -22,6 +22,8 @@ from snakemake_executor_plugin_batchx.images.platforms import ARCHITECTURES
 from snakemake_executor_plugin_batchx.images.prepare import ImagePreparer
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
 from snakemake_executor_plugin_batchx.images.runtime_layers import RuntimeLayer
+from snakemake_executor_plugin_batchx.module_map_file import read_module_map
+from snakemake_executor_plugin_batchx.plan.module_map import EMPTY_MAP, ModuleMap
 from snakemake_executor_plugin_batchx.registry_images import find_layers, provide_layers
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
@@ -44,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "there already. Snakefiles are parsed as a run in this folder would.",
     )
     prepare.add_argument("targets", nargs="+", metavar="REF|SNAKEFILE")
-    prepare.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE")
+    _add_snakefile_options(prepare)
     prepare.add_argument(
         "--runtime-image",
         default=os.environ.get("SNAKEMAKE_BATCHX_RUNTIME_IMAGE"),
@@ -64,6 +66,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         add_ecr_options(action)
 
 
+def _add_snakefile_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE")
+    parser.add_argument(
+        "--module-map",
+        default=os.environ.get("SNAKEMAKE_BATCHX_MODULE_MAP"),
+        metavar="FILE",
+        help="the site's file that says which images Snakefiles' rules get instead",
+    )
+
+
 @dataclass(frozen=True)
 class Target:
     """A container to prepare, and who names it."""
@@ -74,7 +86,8 @@ class Target:
 
 def run_prepare(args: argparse.Namespace) -> int:
     """Prepare images, a line each; exit with 1 if any could not be."""
-    targets = list_targets(args.targets, args.configfile)
+    modules = read_module_map(args.module_map) if args.module_map else EMPTY_MAP
+    targets = list_targets(args.targets, args.configfile, modules)
     access = open_ecr_access(args)
     layers = () if args.mount else _find_layers(args, access)
     deliverer = Deliverer(
@@ -121,25 +134,27 @@ def _try_prepare(preparer: ImagePreparer, target: Target) -> PreparedImage | str
         return str(error)
 
 
-def list_targets(names: Sequence[str], config_files: Sequence[Path]) -> list[Target]:
+def list_targets(
+    names: Sequence[str], config_files: Sequence[Path], modules: ModuleMap = EMPTY_MAP
+) -> list[Target]:
     """Return the containers that are named, by themselves or by Snakefiles, each once.
 
     Raises BatchxError for a Snakefile that cannot be parsed or names no container.
     """
     found: dict[str, Target] = {}
     for name in names:
-        for target in _list_of(name, config_files):
+        for target in _list_of(name, config_files, modules):
             found.setdefault(target.container, target)
     return list(found.values())
 
 
-def _list_of(name: str, config_files: Sequence[Path]) -> list[Target]:
+def _list_of(name: str, config_files: Sequence[Path], modules: ModuleMap) -> list[Target]:
     if not Path(name).is_file():
         return [Target(name, f"Image {name}")]
     # Snakemake takes a second to import, and image references do not need it.
     from snakemake_executor_plugin_batchx.workflow.containers import read_containers  # noqa: PLC0415
 
-    containers = read_containers(Path(name), config_files)
+    containers = read_containers(Path(name), config_files, modules)
     if containers.open_rules:
         _say(
             f"{name}: the images of {', '.join(containers.open_rules)} depend on their jobs; name "

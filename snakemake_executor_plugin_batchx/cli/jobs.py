@@ -4,26 +4,18 @@ import argparse
 import itertools
 import json
 import os
-import random
-import sys
 import time
 from collections.abc import Sequence
 
-from snakemake_executor_plugin_batchx.aws.budget import CallBudget
-from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.listing import FoundJob, find_jobs
 from snakemake_executor_plugin_batchx.batch.reasons import SWEPT
-from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options, open_aws
+from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options
+from snakemake_executor_plugin_batchx.cli.batch_access import QUEUE_VARIABLE, open_batch, say
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import STATE_DIR
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE
-from snakemake_executor_plugin_batchx.sweeping import list_runs, plan_sweep
-
-QUEUE_VARIABLE = "SNAKEMAKE_BATCHX_JOB_QUEUE"
-
-RETRY_SECONDS = 120.0
-"""How long a command tries what AWS or the network keeps from it."""
+from snakemake_executor_plugin_batchx.sweeping import list_queues, list_runs, plan_sweep
 
 AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -60,44 +52,52 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         add_aws_options(action)
         action.add_argument(
             "--job-queue",
-            default=os.environ.get(QUEUE_VARIABLE),
+            dest="job_queues",
+            action="append",
             metavar="QUEUE",
-            help=f"name or ARN of the job queue (default: {QUEUE_VARIABLE})",
+            help="name or ARN of a job queue; may be repeated (default: "
+            f"{QUEUE_VARIABLE}; journals in this folder know those of runs named or swept)",
         )
 
 
-def open_gateway(args: argparse.Namespace) -> BatchGateway:
-    """Open Batch as the options say. Raises BatchxError without queue, credentials or region."""
-    if not args.job_queue:
+def open_gateway(args: argparse.Namespace, runs: Sequence[str]) -> tuple[BatchGateway, list[str]]:
+    """Open Batch as the options say; return it with the queues to look at, each once.
+
+    Those are the ones named, and those to which `runs` of this folder sent jobs, as far as they
+    are there. Raises BatchxError without queue, credentials or region.
+    """
+    named = args.job_queues or list(filter(None, [os.environ.get(QUEUE_VARIABLE)]))
+    queues = list(dict.fromkeys([*named, *list_queues(STATE_DIR, runs)]))
+    if not queues:
         raise BatchxError(f"No job queue is named: give --job-queue, or set {QUEUE_VARIABLE}.")
-    if args.job_queue == LOCAL_QUEUE:
+    if LOCAL_QUEUE in named:
         raise BatchxError(
             "The queue local exists only inside a run, which ends its jobs itself: name another "
             "by --job-queue."
         )
-    session = open_aws(args, args.job_queue)
-    deadline = time.monotonic() + RETRY_SECONDS
-    retrier = Retrier(
-        CallBudget(time.monotonic, time.sleep),
-        time.monotonic,
-        time.sleep,
-        random.random,
-        lambda: time.monotonic() > deadline,
-        _say,
-    )
-    return BatchGateway(session.batch_client, retrier)
+    gateway = open_batch(args, queues[0])
+    found = {each["jobQueueArn"]: each["jobQueueName"] for each in gateway.describe_queues(queues)}
+    gone = [name for name in queues if name not in {*found, *found.values()}]
+    # Of one that is named and not there, Batch says so.
+    missing = [name for name in gone if name in named]
+    for name in gone:
+        if name not in named:
+            say(f"queue {name}, to which a journal says jobs went, is not there: left out")
+    return gateway, [*found.values(), *missing]
 
 
 def run_list(args: argparse.Namespace) -> int:
     """List jobs by run."""
-    jobs = find_jobs(open_gateway(args), args.job_queue, args.runs, is_all=args.all)
+    gateway, queues = open_gateway(args, args.runs or ())
+    jobs = find_jobs(gateway, queues, args.runs, is_all=args.all)
     now = time.time()
     if args.json:
         print(json.dumps([make_record(job, now) for job in jobs], indent=2))
         return 0
     print(*format_jobs(jobs, now), sep="\n", end="\n" if jobs else "")
     if not jobs:
-        _say(f"no job of batchx {'is' if args.all else 'waits or runs'} on {args.job_queue}")
+        where = f" on {', '.join(queues)}" if queues else ""
+        say(f"no job of batchx {'is' if args.all else 'waits or runs'}{where}")
     return 0
 
 
@@ -140,30 +140,26 @@ def run_sweep(args: argparse.Namespace) -> int:
     """End jobs of runs whose heads are gone; exit with 1 if any could not be, or was refused."""
     plan = plan_sweep(list_runs(STATE_DIR), args.runs, is_forced=args.force)
     for refusal in plan.refusals:
-        _say(refusal)
+        say(refusal)
     refused = 1 if plan.refusals else 0
     if not plan.runs:
         if not refused:
-            _say("no run in this folder has lost its head: there is nothing to end")
+            say("no run in this folder has lost its head: there is nothing to end")
         return refused
-    gateway = open_gateway(args)
-    jobs = find_jobs(gateway, args.job_queue, plan.runs)
+    gateway, queues = open_gateway(args, plan.runs)
+    jobs = find_jobs(gateway, queues, plan.runs)
     if args.dry_run:
         print(*format_jobs(jobs, time.time()), sep="\n", end="\n" if jobs else "")
-        _say(f"{_count(jobs)} would be ended")
+        say(f"{_count(jobs)} would be ended")
         return refused
     problems = gateway.terminate_jobs([job.job_id for job in jobs], SWEPT)
     for problem in problems:
-        _say(problem)
+        say(problem)
     ended = "are being ended" if not problems else "were to be ended, not all could be"
-    _say(f"{_count(jobs)} of {', '.join(plan.runs)} {ended}")
+    say(f"{_count(jobs)} of {', '.join(plan.runs)} {ended}")
     return 1 if problems else refused
 
 
 def _count(jobs: Sequence[FoundJob]) -> str:
     arrays = sum(1 for job in jobs if job.children)
     return f"{len(jobs)} jobs ({arrays} of them arrays)" if arrays else f"{len(jobs)} jobs"
-
-
-def _say(text: str) -> None:
-    print(f"batchx: {text}", file=sys.stderr, flush=True)

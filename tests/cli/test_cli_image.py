@@ -57,7 +57,10 @@ class Account:
     runtime_image: str
     folder: Path
 
-    def run(self, *arguments: str, is_in_aws: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, is_in_aws: bool = True, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command, with `more` environment variables."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SNAKEMAKE_"))}
         environment = {
             **kept,
@@ -65,6 +68,7 @@ class Account:
             "AWS_EC2_METADATA_DISABLED": "true",
             "DOCKER_CONFIG": str(self.folder),
             "SNAKEMAKE_BATCHX_RUNTIME_IMAGE": self.runtime_image,
+            **more,
         }
         return subprocess.run(
             [sys.executable, "-c", MAIN, "image", *arguments],
@@ -141,6 +145,59 @@ def test_a_snakefiles_images_are_prepared_and_each_failure_told(account: Account
     assert "Traceback" not in done.stderr
 
 
+MAPPED = """
+rule all:
+    input: "a", "b", "c"
+rule a:
+    output: "a"
+    container: "docker://{host}/lab/bwa:0.7.17"
+    shell: "touch {{output}}"
+rule b:
+    output: "b"
+    container: "docker://{host}/tools/two:1"
+    shell: "touch {{output}}"
+rule c:
+    output: "c"
+    container: "docker://{host}/lab/bwa:0.7.17"
+    shell: "touch {{output}}"
+"""
+MODULE_MAP = """
+modules:
+  - rule: c
+    definition: theirs
+  - container: "*/bwa"
+    image: "{host}/tools/one:1"
+"""
+
+
+@pytest.mark.parametrize("is_option", [True, False])
+def test_a_snakefiles_rules_get_the_images_of_the_sites_map(
+    account: Account, is_option: bool
+) -> None:
+    host = account.registry.host
+    (account.folder / "Mapped").write_text(MAPPED.format(host=host))
+    (account.folder / "tools.yaml").write_text(MODULE_MAP.format(host=host))
+    given = ["--module-map", "tools.yaml"] if is_option else []
+    environment = {} if is_option else {"SNAKEMAKE_BATCHX_MODULE_MAP": "tools.yaml"}
+    repository = f"mapped-{is_option}/".lower()
+    arguments = ("prepare", "Mapped", "--repository", repository, *given)
+    done = account.run(*arguments, **environment)
+    assert done.returncode == 0, done.stderr
+    rows = read_table(done)
+    assert [row[0] for row in rows] == [f"{host}/tools/one:1", f"docker://{host}/tools/two:1"]
+    assert [row[2] for row in rows] == ["prepared", "prepared"]
+    # A definition's image is known when a run asks for it.
+    assert "Mapped: the images of c depend on their jobs" in done.stderr
+
+
+def test_without_the_map_the_rules_images_count(account: Account) -> None:
+    (account.folder / "Mapped").write_text(MAPPED.format(host=account.registry.host))
+    done = account.run("prepare", "Mapped", "--repository", "unmapped/")
+    assert done.returncode == 1
+    assert [row[0] for row in read_table(done)] == [f"docker://{account.registry.host}/tools/two:1"]
+    assert f"Rules a, c: There is no image {account.registry.host}/lab/bwa:0.7.17" in done.stderr
+
+
 def test_mount_needs_no_runtime(account: Account) -> None:
     done = account.run("prepare", "--mount", f"{account.registry.host}/tools/one:1")
     assert (done.returncode, read_table(done)[0][2]) == (0, "prepared")
@@ -156,6 +213,7 @@ def test_mount_needs_no_runtime(account: Account) -> None:
         (["prepare", "x", "--architecture", "arm64"], "no image for linux/arm64"),
         (FOREIGN, f"The job runtime for {OTHER} cannot be built on this machine"),
         (FOREIGN, "name its image by --runtime-image"),
+        (["prepare", "x", "--module-map", "gone.yaml"], "-module-map 'gone.yaml' cannot be read"),
         (["prepare", "tool.sif"], "Image tool.sif: container 'tool.sif' is not in a registry"),
     ],
 )

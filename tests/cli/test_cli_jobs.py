@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,19 @@ class Queue:
         request = {"jobName": name, "jobQueue": self.aws.job_queue, "jobDefinition": "sleep"}
         job_id: str = self.batch.submit_job(**request, tags=tags, **members)["jobId"]
         return job_id
+
+    def submit_elsewhere(self, run_id: str) -> tuple[str, str]:
+        """Submit a job to a queue of its own; return its id, and the queue's name."""
+        name = f"other-{run_id}"
+        (own,) = self.batch.describe_job_queues(jobQueues=[self.aws.job_queue])["jobQueues"]
+        order = own["computeEnvironmentOrder"]
+        self.batch.create_job_queue(
+            jobQueueName=name, priority=1, computeEnvironmentOrder=order, state="ENABLED"
+        )
+        tags = {"batchx:run": run_id}
+        request = {"jobName": "bx-one-1", "jobQueue": name, "jobDefinition": "sleep"}
+        job_id: str = self.batch.submit_job(**request, tags=tags)["jobId"]
+        return job_id, name
 
     def wait_for_end(self, job_id: str) -> None:
         """End a job, and wait until it has ended."""
@@ -88,10 +101,13 @@ def queue(
     return Queue(aws, batch, capsys)
 
 
-def write_journal(run_id: str, *events: str) -> None:
+def write_journal(run_id: str, *events: str, queues: Sequence[str] = ()) -> None:
+    """Write what a head left that sent jobs to `queues`."""
     with Journal(STATE_DIR / f"{run_id}.jsonl", lambda: 0.0) as journal:
         for event in events:
             journal.write(event)
+        for queue in queues:
+            journal.write("intent", queue=queue)
 
 
 def test_jobs_are_listed_by_run(queue: Queue) -> None:
@@ -177,6 +193,86 @@ def test_a_living_head_is_spared(queue: Queue) -> None:
         assert not any(map(queue.is_ended_by_sweep, jobs))
         assert queue.call("sweep", "--force", killed, alive)[0] == 0
     assert all(map(queue.is_ended_by_sweep, jobs))
+
+
+def test_jobs_of_several_queues_are_listed_together(queue: Queue) -> None:
+    run_id = queue.make_run_id()
+    usual = queue.submit(run_id)
+    other, name = queue.submit_elsewhere(run_id)
+    found = {}
+    for options in ([], [name], [queue.aws.job_queue, name]):
+        named = [word for each in options for word in ("--job-queue", each)]
+        _, out, _ = queue.call("list", "--json", "--run", run_id, *named)
+        found[tuple(options)] = {record["job_id"] for record in json.loads(out)}
+    assert list(found.values()) == [{usual}, {other}, {usual, other}]
+
+
+def test_a_sweep_ends_the_jobs_that_a_run_sent_to_other_queues(queue: Queue) -> None:
+    run_id = queue.make_run_id()
+    usual = queue.submit(run_id)
+    other, name = queue.submit_elsewhere(run_id)
+    with Journal(STATE_DIR / f"{run_id}.jsonl", lambda: 0.0) as journal:
+        journal.write("run", queue=queue.aws.job_queue)
+        journal.write("intent", queue=name)
+    exit_code, out, _ = queue.call("list", "--json", "--run", run_id)
+    assert exit_code == 0
+    assert {record["job_id"] for record in json.loads(out)} == {usual, other}
+    assert queue.call("sweep")[0] == 0
+    assert queue.is_ended_by_sweep(usual)
+    assert queue.is_ended_by_sweep(other)
+
+
+def test_a_queue_that_only_a_journal_names_need_not_be_there_any_more(queue: Queue) -> None:
+    run_id = queue.make_run_id()
+    usual = queue.submit(run_id)
+    other, name = queue.submit_elsewhere(run_id)
+    write_journal(run_id, "run", queues=["deleted-since", "local", name])
+    exit_code, out, _ = queue.call("list", "--json", "--run", run_id)
+    assert exit_code == 0
+    assert {record["job_id"] for record in json.loads(out)} == {usual, other}
+    assert queue.call("sweep", "--dry-run")[0] == 0
+    assert queue.call("sweep")[0] == 0
+    assert queue.is_ended_by_sweep(usual)
+    assert queue.is_ended_by_sweep(other)
+
+
+def test_where_no_queue_of_a_run_is_left_there_is_no_job_of_it(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SNAKEMAKE_BATCHX_JOB_QUEUE")
+    run_id = queue.make_run_id()
+    write_journal(run_id, "run", queues=["deleted-since"])
+    exit_code, out, err = queue.call("list", "--run", run_id)
+    assert (exit_code, out) == (0, "")
+    assert err.splitlines() == [
+        "batchx: queue deleted-since, to which a journal says jobs went, is not there: left out",
+        "batchx: no job of batchx waits or runs",
+    ]
+    exit_code, _, err = queue.call("sweep", run_id)
+    assert exit_code == 0
+    assert f"0 jobs of {run_id} are being ended" in err
+
+
+def test_a_queue_that_is_named_must_be_there_whatever_journals_name(queue: Queue) -> None:
+    run_id = queue.make_run_id()
+    write_journal(run_id, "run", queues=["nowhere", queue.aws.job_queue])
+    exit_code, _, err = queue.call("list", "--run", run_id, "--job-queue", "nowhere")
+    assert exit_code == 1
+    assert "nowhere" in err
+
+
+def test_a_queue_is_looked_at_once_by_whichever_names(queue: Queue) -> None:
+    run_id = queue.make_run_id()
+    ids = {queue.submit(run_id, f"bx-one-{n}") for n in range(3)}
+    (own,) = queue.batch.describe_job_queues(jobQueues=[queue.aws.job_queue])["jobQueues"]
+    arn, name = own["jobQueueArn"], own["jobQueueName"]
+    write_journal(run_id, "run", queues=[name, arn])
+    _, out, _ = queue.call(
+        "list", "--json", "--run", run_id, "--job-queue", name, "--job-queue", arn
+    )
+    found = [record["job_id"] for record in json.loads(out)]
+    assert len(found) == 3
+    assert set(found) == ids
 
 
 @pytest.mark.parametrize(
