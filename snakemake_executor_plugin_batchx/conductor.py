@@ -193,7 +193,7 @@ class Conductor:
 
     def _look_for_lost(self, job: TrackedJob, job_id: str) -> None:
         """Ask ListJobs for a job that DescribeJobs has not known for long."""
-        found = self._ports.gateway.find_jobs_by_name(self._context.job_queue, job.name)
+        found = self._ports.gateway.find_jobs_by_name(job.queue, job.name)
         if split_child_id(job_id)[0] in {each["jobId"] for each in found}:
             if not self._inflight.note_batch_id(job, job_id):
                 self._launcher.end_on_batch([job_id])
@@ -227,6 +227,8 @@ class Conductor:
                 self._launcher.begin_anew(job)
                 return
             verdict, fetched = self._collector.collect_failure(job, state, ahead)
+            if verdict.kind == "infrastructure" and self._launcher.fall_back(job):
+                return
             self._conclude(job, verdict.message, verdict.kind, fetched)
             return
         try:
@@ -253,10 +255,7 @@ class Conductor:
             return False
         if holder == state.job_id or holder.startswith(HEAD_CLAIM):
             return False
-        self._ports.journal.write("follows", submission=job.submission, batch_job_id=holder)
-        job.last_status = ""
-        if not self._inflight.note_batch_id(job, holder):
-            self._launcher.end_on_batch([holder])
+        self._launcher.follow(job, holder)
         return True
 
     def _forget_specs(self) -> None:

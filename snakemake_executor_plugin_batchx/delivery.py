@@ -3,12 +3,11 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
 
-from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.batch.sibling_images import (
     DefinitionReader,
@@ -21,7 +20,8 @@ from snakemake_executor_plugin_batchx.images.docker_engine import open_docker_en
 from snakemake_executor_plugin_batchx.images.engine import EngineImages
 from snakemake_executor_plugin_batchx.images.reference import make_batch_image
 from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
-from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.image import ImageNeed, JobImage
+from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.registry_images import LayerBuilder, open_registry_images
 from snakemake_executor_plugin_batchx.runtime.build import Runtime, provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
@@ -53,9 +53,9 @@ class Delivery:
 class NamedImages:
     """Images as they are called, for jobs that run without containers."""
 
-    def provide(self, container: str, label: str) -> JobImage:
-        """Return the image for a `container:`; raises BatchxError for what is none."""
-        image = make_batch_image(container, label)
+    def provide(self, need: ImageNeed, label: str) -> JobImage:
+        """Return the image that a job names; raises BatchxError for what is none."""
+        image = make_batch_image(need.container, label)
         return JobImage(image, image)
 
 
@@ -70,28 +70,43 @@ def parse_volume(runtime: str) -> RuntimeVolume | None:
     return RuntimeVolume(place or RUNTIME_PREFIX)
 
 
-def provide_all(delivery: Delivery, containers: Mapping[str, str]) -> None:
+def list_mount_problems(runtime: str | None, platforms: Iterable[Platform]) -> list[str]:
+    """Return a sentence for each queue whose hosts cannot have the runtime in a folder."""
+    volume = parse_volume(runtime or "")
+    if volume is None or volume.file_system:
+        return []
+    return [
+        f"--batchx-runtime {runtime} takes the runtime from a folder of the host, and queue "
+        f"{each.queue} is on Fargate, which has none: use layer, or mount:efs://fs-id/path."
+        for each in platforms
+        if each.is_fargate
+    ]
+
+
+def provide_all(
+    delivery: Delivery, needs: Mapping[ImageNeed, str]
+) -> tuple[dict[ImageNeed, JobImage], list[str]]:
     """Provide the images that a run needs, several at once, before its first job is submitted.
 
-    `containers` maps each to who asks for it. Raises BatchxError with all that is wrong. Whatever
-    interrupts it, a Ctrl-C above all, stops the copies, too.
+    `needs` maps each to who asks for it. Returns the images, and a sentence for each that cannot
+    be had. Whatever interrupts it, a Ctrl-C above all, stops the copies, too.
     """
+    provided: dict[ImageNeed, JobImage] = {}
 
-    def find_problem(container: str) -> str | None:
+    def find_problem(need: ImageNeed) -> str | None:
         try:
-            delivery.images.provide(container, containers[container])
+            provided[need] = delivery.images.provide(need, needs[need])
         except BatchxError as error:
             return str(error)
         return None
 
     with ThreadPoolExecutor(IMAGES_AT_ONCE, thread_name_prefix="batchx-image") as pool:
         try:
-            problems = list(filter(None, pool.map(find_problem, containers)))
+            problems = list(filter(None, pool.map(find_problem, needs)))
         except BaseException:
             delivery.stopped.set()
             raise
-    if problems:
-        raise BatchxError("\n".join(problems))
+    return provided, problems
 
 
 def choose_runtime(say: Callable[[str], None]) -> Callable[[], Runtime]:
@@ -101,7 +116,7 @@ def choose_runtime(say: Callable[[str], None]) -> Callable[[], Runtime]:
 
 def open_delivery(
     settings: ExecutorSettings,
-    queue: QueueReport,
+    local_runner: str | None,
     session: AwsSession,
     definitions: DefinitionReader,
     build_elsewhere: LayerBuilder,
@@ -109,6 +124,7 @@ def open_delivery(
 ) -> Delivery:
     """Return how the runtime reaches the jobs of a run.
 
+    `local_runner` says how an embedded Batch runs jobs, None of AWS's own queues.
     Without `--batchx-runtime`, AWS's queues get images with the runtime in a layer, built by
     `build_elsewhere` where this machine cannot; an embedded Batch does without, for its runner
     brings the runtime (the queue `local` always, a standing one unless a way is named).
@@ -121,16 +137,16 @@ def open_delivery(
     images: Images
     stopped = threading.Event()
     # These have the runtime of their runner, whatever a profile says for AWS's queues.
-    is_brought = settings.job_queue == LOCAL_QUEUE or queue.local_runner == "process"
+    is_brought = settings.job_queue == LOCAL_QUEUE or local_runner == "process"
     runtime = "" if is_brought else settings.runtime or ""
     way = runtime.partition(":")[0]
-    if queue.local_runner == "process":
+    if local_runner == "process":
         images = NamedImages()
-    elif not way and queue.local_runner == "docker":
-        images = EngineImages(open_docker_engine(), tell)
+    elif not way and local_runner == "docker":
+        images = EngineImages(open_docker_engine(), tell, session.read_login)
     else:
         images = open_registry_images(
-            cast(Way, way or "layer"), settings, queue, session, build_elsewhere, tell, stopped
+            cast(Way, way or "layer"), settings, session, build_elsewhere, tell, stopped
         )
     return Delivery(
         images=SiblingImages(images, definitions),

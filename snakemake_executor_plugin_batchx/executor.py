@@ -12,11 +12,12 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.settings import ExecutorSettings, list_setting_problems
+from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 
 if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.inflight import Outcome
     from snakemake_executor_plugin_batchx.open_run import OpenRun
+    from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
     from snakemake_executor_plugin_batchx.workflow.describe import JobDescriber
     from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -56,10 +57,12 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
     _describer: "JobDescriber | None" = None
     _parsed: "ParseRecord"
     executor_settings: ExecutorSettings | None
+    job_options: "JobOptions"
 
     def __post_init__(self) -> None:
         # Not at the top: Snakemake imports this module inside every job, too.
         from snakemake_executor_plugin_batchx.interrupts import InterruptGuard  # noqa: PLC0415
+        from snakemake_executor_plugin_batchx.setting_checks import check_start  # noqa: PLC0415
         from snakemake_executor_plugin_batchx.workflow import parse_audit  # noqa: PLC0415
         from snakemake_executor_plugin_batchx.workflow.head_duties import (  # noqa: PLC0415
             HeadDuties,
@@ -67,9 +70,12 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
         if self.executor_settings is None:
             self.executor_settings = ExecutorSettings()
-        problems = list_setting_problems(self.executor_settings)
-        if problems:
-            raise ApiError("\n".join(problems))
+        try:
+            self.job_options = check_start(self.executor_settings, self.workflow)
+        except BatchxError as error:
+            # Or its thread, which Snakemake does not end now, may print an error of its own.
+            super().shutdown()
+            raise ApiError(str(error)) from error
         self._parsed = parse_audit.stop_recording()
         self._duties = HeadDuties(self.workflow)
         self._submissions: dict[Any, str] = {}
@@ -101,7 +107,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             JobDescriber,
         )
 
-        self._describer = self._describer or JobDescriber(self, run.places)
+        self._describer = self._describer or JobDescriber(self, run.places, run.modules)
         self.run_job_pre(job)
         info = SubmittedJobInfo(job)
         self._duties.refuse_protected(job)

@@ -24,13 +24,17 @@ class TrackedJob:
     """A job on its way: `submission` names it within the run, `batch_job_id` comes with time.
 
     `prefix` is that of its lease and result under the S3 root, `name` that of the Batch job or
-    array it is in. With `is_adopted` it was submitted by an earlier run.
+    array it is in, `queue` where that is, and `fallback_queue` where it goes once more if its hosts
+    are taken away. With `is_adopted` it was submitted by an earlier run.
     """
 
     submission: str
     description: JobDescription
     batch_job_id: str | None = None
     name: str = ""
+    queue: str = ""
+    fallback_queue: str | None = None
+    rounds: int = 1
     fingerprint: str = ""
     work: str = ""
     prefix: str = ""
@@ -43,6 +47,11 @@ class TrackedJob:
     is_collecting: bool = False
     is_ended_by_us: bool = False
     outcome: Outcome | None = None
+
+    @property
+    def place(self) -> str:
+        """The name of its folder in the run's: another each time it is submitted anew."""
+        return self.submission if self.rounds == 1 else f"{self.submission}-{self.rounds}"
 
     @property
     def lease_key(self) -> str:

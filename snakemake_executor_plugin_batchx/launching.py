@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from snakemake_executor_plugin_batchx.adoption import claim_for_head, decide_adoption
+from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
 from snakemake_executor_plugin_batchx.batch.reasons import ABANDONED, OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
@@ -18,6 +19,10 @@ from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 from snakemake_executor_plugin_batchx.working import Workers
+
+INACTIVE = "is not in ACTIVE status"
+"""What Batch says of a definition that was deregistered
+(https://github.com/AlexsLemonade/refinebio/issues/2887)."""
 
 CLAIM_THREADS = 16
 """How many leases are claimed at once when a run ends."""
@@ -53,6 +58,7 @@ class Launcher:
         self._handed_over: list[TrackedJob] = []
         self._obsolete: list[str] = []
         self._doubtful: list[TrackedJob] = []
+        self._notes: set[str] = set()
         self.submitted_count = 0
 
     @contextmanager
@@ -82,6 +88,37 @@ class Launcher:
     def begin_anew(self, job: TrackedJob) -> None:
         """Begin again with a job whose adopted Batch job brought nothing."""
         self._told.note("anew", job)
+        self._begin_again(job)
+
+    def fall_back(self, job: TrackedJob) -> bool:
+        """Send a job whose hosts were taken away to its other queue; False where it has none.
+
+        It has a lease and a result of its own there; the first lease is this head's from now on, so
+        that no twin of a submission without an answer works under it. One that does already is
+        followed. Raises StorageError where S3 cannot be asked.
+        """
+        queue = job.fallback_queue
+        if queue is None or self._inflight.is_cancelled:
+            return False
+        twin_id = self._claim(job)
+        if twin_id is not None:
+            self.follow(job, twin_id)
+            return True
+        self._ports.journal.write("fallback", submission=job.submission, queue=queue)
+        self._told.note("elsewhere", job)
+        job.queue, job.fallback_queue = queue, None
+        job.rounds += 1
+        self._begin_again(job)
+        return True
+
+    def follow(self, job: TrackedJob, twin_id: str) -> None:
+        """Watch the twin that has a job's work."""
+        self._ports.journal.write("follows", submission=job.submission, batch_job_id=twin_id)
+        job.last_status = ""
+        if not self._inflight.note_batch_id(job, twin_id):
+            self.end_on_batch([twin_id])
+
+    def _begin_again(self, job: TrackedJob) -> None:
         self._specs.release(job)
         self._inflight.forget_batch_id(job)
         self._arrayer.expect()
@@ -148,19 +185,20 @@ class Launcher:
         try:
             if not self._inflight.is_cancelled:
                 ready = self._preparer.prepare(job)
-                if not self._adopt(job):
+                if not self._adopt(ready):
                     self._queue(ready)
         finally:
             self._arrayer.settle()
         self.submit_ready()
 
-    def _adopt(self, job: TrackedJob) -> bool:
+    def _adopt(self, ready: ReadyJob) -> bool:
         """Take up the Batch job that an earlier run left of the same work; tell whether one is."""
+        job = ready.job
         ports, left = self._ports, self._ports.left.take(job.work)
         if left is None:
             return False
         files = job.description.storage_files
-        self._specs.note(left.spec_key, [job])
+        self._specs.note(left.spec_key, [job], is_secret=bool(ready.request.passed))
         try:
             found = decide_adoption(ports.store, left, job.fingerprint, files, self._context.run_id)
         except BaseException:
@@ -171,9 +209,13 @@ class Launcher:
             return False
         job.is_adopted = True
         job.prefix, job.name, job.spec_key = left.prefix, left.name, left.spec_key
+        job.queue = left.queue or job.queue
+        if job.queue == job.fallback_queue:
+            job.fallback_queue = None
         ports.journal.write(
             "adopted",
             name=job.name,
+            queue=job.queue,
             spec_key=job.spec_key,
             batch_job_id=found.adopted_id,
             jobs=[make_journal_item(job)],
@@ -200,11 +242,11 @@ class Launcher:
         self.end_obsolete()
         ports, jobs = self._ports, [ready.job for ready in group]
         planned = self._preparer.plan_group(group)
-        self._specs.note(planned.spec_key, jobs)
+        self._specs.note(planned.spec_key, jobs, is_secret=bool(group[0].request.passed))
         ports.store.write_bytes(planned.spec_key, planned.packet)
         self._write_intent(planned, jobs)
         try:
-            job_id = ports.submitter.submit(planned.request)
+            job_id = self._send(group[0], planned.request)
         finally:
             if ports.submitter.is_doubtful(planned.request):
                 self._doubtful += jobs
@@ -216,6 +258,16 @@ class Launcher:
             self.end_on_batch([job_id])
             return
         self._tell_submitted(group, job_id)
+
+    def _send(self, ready: ReadyJob, request: dict[str, Any]) -> str | None:
+        """Submit a request; its definition is renewed if somebody pruned it meanwhile."""
+        try:
+            return self._ports.submitter.submit(request)
+        except AwsError as error:
+            if INACTIVE not in str(error):
+                raise
+            self._preparer.renew_definition(ready, request)
+            return self._ports.submitter.submit(request)
 
     def end_obsolete(self) -> None:
         """End jobs of earlier runs whose work is done anew, before the new ones are submitted.
@@ -258,11 +310,21 @@ class Launcher:
         if len(group) > 1:
             what = f"{len(group)} jobs of {first.rule} are array job"
         self._ports.log.info(
-            f"batchx: {what} {job_id} ({first.job.name}): {first.resources}, "
-            f"image {first.job.image}"
+            f"batchx: {what} {job_id} ({first.job.name}) on queue {first.request.platform.queue}: "
+            f"{first.request.resources}, image {first.job.image}"
         )
+        self._tell_notes(first)
         for ready in group:
-            ready.job.description = ready.job.description.drop_details()
+            if ready.job.fallback_queue is None:
+                ready.job.description = ready.job.description.drop_details()
+
+    def _tell_notes(self, ready: ReadyJob) -> None:
+        """Say what became of sizes that were asked for, once for all jobs of a rule."""
+        for note in ready.request.notes:
+            line = f"batchx: {ready.rule}: {note}."
+            if line not in self._notes:
+                self._notes.add(line)
+                self._ports.log.info(line)
 
 
 def make_journal_item(job: TrackedJob) -> dict[str, Any]:

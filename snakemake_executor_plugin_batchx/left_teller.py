@@ -1,11 +1,11 @@
-"""What the user is told of jobs that earlier runs left: a line for many, a line for one."""
+"""What the user is told of jobs that go on otherwise than submitted: a line for many or one."""
 
 import threading
 from typing import Literal
 
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 
-Fate = Literal["taken up", "anew"]
+Fate = Literal["taken up", "anew", "elsewhere"]
 
 FOR_ONE: dict[Fate, str] = {
     "taken up": (
@@ -14,6 +14,10 @@ FOR_ONE: dict[Fate, str] = {
     "anew": (
         "batchx: {label}: Batch job {job_id} of an earlier run was ended, failed or left no "
         "result; its work is submitted anew."
+    ),
+    "elsewhere": (
+        "batchx: {label}: the hosts of Batch job {job_id} were taken away or failed, so it goes to "
+        "its fallback queue."
     ),
 }
 FOR_MANY: dict[Fate, str] = {
@@ -24,6 +28,10 @@ FOR_MANY: dict[Fate, str] = {
     "anew": (
         "batchx: {count} Batch jobs of an earlier run were ended, failed or left no result, "
         "{job_id} for {label} and so on; their work is submitted anew."
+    ),
+    "elsewhere": (
+        "batchx: the hosts of {count} Batch jobs were taken away or failed, of {job_id} for "
+        "{label} and so on; they go to their fallback queue."
     ),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.conductor import Conductor
 from snakemake_executor_plugin_batchx.job.places import Places
+from snakemake_executor_plugin_batchx.plan.module_map import ModuleMap
 from snakemake_executor_plugin_batchx.ports import Ports
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns
 
@@ -32,8 +33,9 @@ class Summary:
 class OpenRun:
     """A conductor and all that has to be closed after it.
 
-    `places` are those of this machine that params may name (job/places.py), `images_stopped` ends
-    copies of images, `earlier` is what runs left whose heads are gone.
+    `places` are those of this machine that params may name (job/places.py), `modules` what the site
+    says of tools, `images_stopped` ends copies of images, `earlier` is what runs left whose heads
+    are gone.
     """
 
     conductor: Conductor
@@ -42,6 +44,7 @@ class OpenRun:
     budget: CallBudget
     started: float
     places: Places
+    modules: ModuleMap
     images_stopped: threading.Event
     earlier: EarlierRuns
     is_closed: bool = False

@@ -6,17 +6,12 @@ import secrets
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
-from snakemake_executor_plugin_batchx.aws.preflight import (
-    QueueReport,
-    inspect_queue,
-    list_root_problems,
-)
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
@@ -33,23 +28,17 @@ from snakemake_executor_plugin_batchx.delivery import (
 )
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.groundwork import Ground, lay_ground
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import STATE_DIR, Journal
 from snakemake_executor_plugin_batchx.open_run import OpenRun
-from snakemake_executor_plugin_batchx.plan.definition import (
-    DefinitionSettings,
-    RuntimeVolume,
-)
-from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder
-from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, make_run_id
+from snakemake_executor_plugin_batchx.plan.cache_folder import parse_cache_folder
+from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, WORKFLOW_TAG, make_run_id
+from snakemake_executor_plugin_batchx.plan.values import Problems
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
-from snakemake_executor_plugin_batchx.settings import (
-    LOCAL_QUEUE,
-    ExecutorSettings,
-    parse_tags,
-)
+from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.bulk_reads import BulkReader
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
@@ -58,8 +47,6 @@ from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
-from snakemake_executor_plugin_batchx.workflow.host_cache import list_mark_problems
-from snakemake_executor_plugin_batchx.workflow.images import list_containers
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 
@@ -95,10 +82,10 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
-        queue = inspect_queue(batch.gateway, session.job_queue, session.region)
-        _refuse_problems(_list_problems(queue, workflow, s3.store, root, run_id))
-        tags = parse_tags(settings.tags) | {RUN_TAG: run_id}
-        delivery = _open_delivery(executor, queue, session, batch.gateway, s3.store, root, tags)
+        probe_key = root.get_probe_key(run_id)
+        ground = lay_ground(executor, session, batch.gateway, s3.store, probe_key)
+        tags = {RUN_TAG: run_id, WORKFLOW_TAG: ground.settings.workflow}
+        delivery = _open_delivery(executor, ground, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
             run_id=run_id,
             region=session.region,
@@ -108,27 +95,18 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             work_dir=os.getcwd(),
             tags=tags,
             python=delivery.python,
-            has_arrays=settings.array != "off",
-            pace=EMBEDDED_PACE if queue.local_runner else AWS_PACE,
+            planner=ground.planner,
+            pace=EMBEDDED_PACE if ground.local_runner else AWS_PACE,
             cache_folder=parse_cache_folder(settings.host_cache),
             s3_options=session.s3_options,
         )
         earlier = _find_earlier_runs(context, batch, log)
-        definitions = _make_definitions(settings, session, batch.gateway, delivery.volume)
-        ports = _open_ports(executor, context, s3, batch, definitions, delivery, earlier, stack)
+        ports = _open_ports(executor, context, s3, batch, ground, delivery, earlier, stack)
         kept = stack.pop_all()
     return OpenRun(
         *(Conductor(context, ports), ports, kept, batch.budget, started),
-        *(Places(context.shared.places), delivery.stopped, earlier),
+        *(Places(context.shared.places), ground.modules, delivery.stopped, earlier),
     )
-
-
-def _list_problems(
-    queue: QueueReport, workflow: Any, store: S3Gateway, root: S3Root, run_id: str
-) -> list[str]:
-    note = {"run_id": run_id, "batchx": __version__}
-    root_problems = list_root_problems(store, root.get_probe_key(run_id), note)
-    return [*queue.problems, *root_problems, *list_mark_problems(workflow)]
 
 
 def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> EarlierRuns:
@@ -173,7 +151,7 @@ def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
 
 def _open_delivery(
     executor: Any,
-    queue: QueueReport,
+    ground: Ground,
     session: AwsSession,
     gateway: BatchGateway,
     store: S3Gateway,
@@ -182,23 +160,28 @@ def _open_delivery(
 ) -> Delivery:
     """Bring the runtime and the images that the workflow names to where jobs get them."""
     settings, log = executor.executor_settings, executor.logger
-    if queue.local_runner == "process":
+    if ground.local_runner == "process":
         _warn_of_containers(executor.workflow, log, session.runner_doubt)
     build = AccountBuild(
         batch=gateway,
-        definitions=_make_definitions(settings, session, gateway),
+        definitions=Definitions(gateway, ground.settings),
         store=store,
         root=root,
         region=session.region,
-        job_queue=session.job_queue,
+        plan_request=ground.plan_for_architecture,
         tags=tags,
         cache_dir=find_cache_dir(os.environ),
         say=lambda text: log.info(f"batchx: {text}"),
         clock=time.monotonic,
         sleep=time.sleep,
     )
-    delivery = open_delivery(settings, queue, session, gateway, build.provide, log.info)
-    provide_all(delivery, list_containers(executor.workflow))
+    delivery = open_delivery(
+        settings, ground.local_runner, session, gateway, build.provide, log.info
+    )
+    images, sentences = provide_all(delivery, ground.survey.list_needs())
+    problems = Problems()
+    problems.sentences += [*sentences, *ground.survey.list_image_problems(images)]
+    problems.raise_all()
     return delivery
 
 
@@ -207,7 +190,7 @@ def _open_ports(
     context: RunContext,
     s3: S3Access,
     batch: BatchAccess,
-    definitions: Definitions,
+    ground: Ground,
     delivery: Delivery,
     earlier: EarlierRuns,
     stack: ExitStack,
@@ -224,7 +207,7 @@ def _open_ports(
     return Ports(
         gateway=gateway,
         images=delivery.images,
-        definitions=definitions,
+        definitions=Definitions(gateway, replace(ground.settings, runtime_volume=delivery.volume)),
         submitter=Submitter(gateway, batch.stopped.wait, batch.stopped.is_set, random.random),
         watcher=Watcher(gateway, time.monotonic, longest_seconds, context.pace),
         left=earlier.left,
@@ -263,11 +246,6 @@ def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
     )
 
 
-def _refuse_problems(problems: list[str]) -> None:
-    if problems:
-        raise BatchxError("\n".join(dict.fromkeys(problems)))
-
-
 def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
     because = f" ({doubt})" if doubt else ""
     rules = sorted(rule.name for rule in workflow.rules if rule.container_img)
@@ -276,19 +254,3 @@ def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:
             f"batchx: the embedded Batch runs jobs on this machine, without containers{because}: "
             f"the tools of {', '.join(rules)} are taken from your PATH, not from their images."
         )
-
-
-def _make_definitions(
-    settings: ExecutorSettings,
-    session: AwsSession,
-    gateway: BatchGateway,
-    volume: RuntimeVolume | None = None,
-) -> Definitions:
-    wanted = DefinitionSettings(
-        job_role=session.job_role,
-        execution_role=settings.execution_role,
-        log_group=settings.log_group,
-        tags=parse_tags(settings.tags),
-        runtime_volume=volume,
-    )
-    return Definitions(gateway, wanted)

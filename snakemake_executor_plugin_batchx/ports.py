@@ -13,7 +13,8 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import Images
 from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.journal import Journal
-from snakemake_executor_plugin_batchx.plan.host_cache import DEFAULT_CACHE, CacheFolder
+from snakemake_executor_plugin_batchx.plan.cache_folder import DEFAULT_CACHE, CacheFolder
+from snakemake_executor_plugin_batchx.plan.request import RequestPlanner
 from snakemake_executor_plugin_batchx.recovery import LeftJobs
 from snakemake_executor_plugin_batchx.spec import SharedSpec
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
@@ -41,9 +42,9 @@ class Log(Protocol):
 class RunContext:
     """What all jobs of a run share.
 
-    `python` is the interpreter in their containers; with `has_arrays` equal jobs go together, and
-    `pace` says how long they wait for each other. `cache_folder` is where hosts keep inputs,
-    `s3_options` what is asked of S3.
+    `job_queue` is where jobs go that name none, `planner` says what each asks of Batch, `python` is
+    the interpreter in their containers. `pace` says how long equal jobs wait for each other.
+    `cache_folder` is where hosts keep inputs, `s3_options` what is asked of S3.
     """
 
     run_id: str
@@ -54,7 +55,7 @@ class RunContext:
     work_dir: str
     tags: dict[str, str]
     python: str
-    has_arrays: bool
+    planner: RequestPlanner
     pace: Pace
     cache_folder: CacheFolder = DEFAULT_CACHE
     s3_options: S3Options = PLAIN_OPTIONS

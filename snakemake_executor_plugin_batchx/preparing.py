@@ -2,20 +2,22 @@
 
 import json
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 from snakemake_executor_plugin_batchx.plan.host_cache import plan_host_cache
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
+    RULE_TAG,
+    hash_content,
     make_array_name,
     make_fingerprint,
     make_job_name,
+    make_slug,
     make_work_key,
 )
-from snakemake_executor_plugin_batchx.plan.resources import BatchResources, plan_resources
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.spec import (
@@ -26,11 +28,6 @@ from snakemake_executor_plugin_batchx.spec import (
     make_packet,
 )
 
-ARRAY_RESOURCE = "batchx_array"
-"""The resource by which a rule keeps its jobs out of arrays."""
-
-ARRAY_VALUES = {"on": True, "off": False, True: True, False: False}
-
 
 @dataclass(frozen=True)
 class ReadyJob:
@@ -39,8 +36,7 @@ class ReadyJob:
     job: TrackedJob
     spec: bytes
     image: JobImage
-    resources: BatchResources
-    is_single: bool
+    request: JobRequest
     cache_folder: str | None = None
 
     @property
@@ -49,9 +45,19 @@ class ReadyJob:
         return "-".join(self.job.description.rules)
 
     @property
+    def is_single(self) -> bool:
+        """Whether the job goes alone, whatever others are like it."""
+        return self.request.options.array is False
+
+    @property
     def array_key(self) -> Hashable:
         """What jobs of one array have in common: all of SubmitJob but name and command."""
-        return self.rule, self.image.image, self.resources, self.cache_folder
+        return self.rule, self.image.image, self.definition, self.request, self.cache_folder
+
+    @property
+    def definition(self) -> str:
+        """A hash of what the definition of the user's own says, "" without one."""
+        return hash_content(self.image.template) if self.image.template else ""
 
 
 @dataclass(frozen=True)
@@ -76,28 +82,31 @@ class Preparer:
         Raises BatchxError for what the user can mend.
         """
         description, context = job.description, self._context
-        label = description.label
-        image = self._ports.images.provide(description.container or "", label)
-        resources = plan_resources(description.resources, label, image.find_memory_mib())
-        is_single = not (context.has_arrays and read_array_resource(description.resources, label))
-        host_cache = plan_host_cache(description, context.cache_folder, image.template)
+        label, wish, planner = description.label, description.wish, context.planner
+        queue, *others = planner.list_queues(wish)
+        if job.rounds == 1:
+            job.queue, job.fallback_queue = queue, next(iter(others), None)
+        image = self._ports.images.provide(planner.choose_image(wish, job.queue), label)
+        request = planner.plan(wish, job.queue, image)
+        host_cache = plan_host_cache(description, context.cache_folder, request, image)
         inputs = self._ports.stager.stage_inputs(description.inputs, label)
         job.image = image.base
-        job.memory_mib = resources.memory_mib
+        job.memory_mib = request.resources.memory_mib
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
-        job.prefix = context.root.get_submission_prefix(context.run_id, job.submission)
+        job.prefix = context.root.get_submission_prefix(context.run_id, job.place)
         job.spec_key = f"{job.prefix}/spec"
-        spec = _make_spec(job, inputs, host_cache)
+        spec = _make_spec(job, inputs, host_cache, request)
         job.fingerprint = make_fingerprint(
             spec=spec,
             sources=context.shared.list_source_hashes(),
-            resources=encode(resources),
+            resources=encode(wish.demand),
+            surroundings=list_surroundings(request, image),
             work_dir=context.work_dir,
         )
         job.work = make_work_key(description.steps, context.work_dir)
         text = json.dumps(encode(spec), separators=(",", ":"))
         cache_folder = host_cache.folder if host_cache else None
-        return ReadyJob(job, text.encode(), image, resources, is_single, cache_folder)
+        return ReadyJob(job, text.encode(), image, request, cache_folder)
 
     def plan_group(self, group: list[ReadyJob]) -> ReadyGroup:
         """Return the request for jobs of one array key, or for one job.
@@ -106,7 +115,7 @@ class Preparer:
         """
         context, first = self._context, group[0]
         definition_arn = self._ports.definitions.provide(
-            first.rule, first.image, first.cache_folder
+            first.rule, first.image, first.request, first.cache_folder
         )
         spec_key = first.job.spec_key
         fingerprints = [ready.job.fingerprint for ready in group]
@@ -116,23 +125,36 @@ class Preparer:
         for ready in group:
             ready.job.name, ready.job.spec_key = name, spec_key
         url = context.root.make_url(spec_key)
-        request = plan_submission(
+        submission = plan_submission(
             name=name,
-            queue=context.job_queue,
             definition_arn=definition_arn,
             command=make_job_command(
                 context.python, context.region, url, context.s3_options.encode()
             ),
-            resources=first.resources,
-            tags=context.tags,
+            request=first.request,
+            tags={**context.tags, RULE_TAG: make_slug(first.rule)},
             size=len(group),
         )
         packet = make_packet(encode(context.shared), [ready.spec for ready in group])
-        return ReadyGroup(request, spec_key, packet)
+        return ReadyGroup(submission, spec_key, packet)
+
+    def renew_definition(self, ready: ReadyJob, submission: dict[str, Any]) -> None:
+        """Name another definition in a request: somebody deregistered that which it names.
+
+        Raises AwsError where Batch refuses it.
+        """
+        definitions = self._ports.definitions
+        definitions.forget(submission["jobDefinition"])
+        submission["jobDefinition"] = definitions.provide(
+            ready.rule, ready.image, ready.request, ready.cache_folder
+        )
 
 
 def _make_spec(
-    job: TrackedJob, inputs: tuple[Entry, ...], host_cache: HostCacheSpec | None
+    job: TrackedJob,
+    inputs: tuple[Entry, ...],
+    host_cache: HostCacheSpec | None,
+    request: JobRequest,
 ) -> JobSpec:
     description = job.description
     return JobSpec(
@@ -148,12 +170,21 @@ def _make_spec(
         storage_files=description.storage_files,
         storage_dir=description.storage_dir,
         host_cache=host_cache,
+        passed=dict(request.passed),
+        disk_mib=request.resources.disk_mib,
     )
 
 
-def read_array_resource(resources: dict[str, Any], label: str) -> bool:
-    """Tell whether a job may go in an array. Raises BatchxError for a value that says neither."""
-    value = resources.get(ARRAY_RESOURCE, True)
-    if not isinstance(value, str | bool) or value not in ARRAY_VALUES:
-        raise BatchxError(f"{label}: resource {ARRAY_RESOURCE}={value!r} must be 'on' or 'off'.")
-    return ARRAY_VALUES[value]
+def list_surroundings(request: JobRequest, image: JobImage) -> list[Any]:
+    """Return what of a container may change what a tool makes in it, as plain values.
+
+    Of the head's own variables the names: who changes a password wants no job to run again.
+    """
+    options = request.options
+    return [
+        request.architecture,
+        encode(replace(request.container, notes=())),
+        encode(options.volumes or ()),
+        encode(options.secrets or ()),
+        image.template,
+    ]

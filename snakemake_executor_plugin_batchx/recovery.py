@@ -31,7 +31,7 @@ class LeftJob:
     """A job of an earlier run.
 
     `batch_job_id` is None where the answer to its submission never came. `prefix` is that of its
-    lease and result, `spec_key` its spec's, `name` that of the Batch job or array.
+    lease and result, `spec_key` its spec's, `name` that of the Batch job or array, `queue` its own.
     """
 
     fingerprint: str
@@ -40,6 +40,7 @@ class LeftJob:
     prefix: str
     spec_key: str
     batch_job_id: str | None = None
+    queue: str = ""
 
 
 def is_locked(path: Path) -> bool:
@@ -121,6 +122,7 @@ class _Reader:
                 prefix=each["prefix"],
                 spec_key=event["spec_key"],
                 batch_job_id=event.get("batch_job_id"),
+                queue=event.get("queue", ""),
             )
         self._submissions[event["spec_key"]] = [each["submission"] for each in event["jobs"]]
 

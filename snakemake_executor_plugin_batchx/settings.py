@@ -1,38 +1,15 @@
-"""The settings of the executor: what each means, and what is wrong with a wrong one."""
+"""The settings of the executor: what each means. What is wrong with one: setting_checks.py."""
 
-import re
 from dataclasses import dataclass
 
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.host_cache import parse_cache_folder, split_patterns
+from snakemake_executor_plugin_batchx.plan.cache_folder import split_patterns
 from snakemake_executor_plugin_batchx.s3_settings import S3Settings
-from snakemake_executor_plugin_batchx.setting_fields import make_setting
-from snakemake_executor_plugin_batchx.storage.options import (
-    ADDRESSINGS,
-    ARCHIVES,
-    BUCKET_OWNER_ACL,
-    STORAGE_CLASSES,
-)
+from snakemake_executor_plugin_batchx.setting_fields import make_list, make_setting
 
 LOCAL_QUEUE = "local"
 """The queue name that stands for the embedded Batch."""
-
-RESERVED_TAGS = ("aws:", "batchx:")
-
-MAX_TAGS = 40
-"""AWS allows 50 tags on a job (https://docs.aws.amazon.com/batch/latest/userguide/using-tags.html);
-ten are kept for our own."""
-
-
-def split_tags(given: list[str] | str) -> list[str]:
-    """Return the KEY=VALUE items of the option (a list) or the environment variable (a text).
-
-    At commas: no tag of AWS's may hold one, while a value may well hold blanks.
-    """
-    parts = [given] if isinstance(given, str) else given
-    return [item.strip() for part in parts for item in part.split(",") if item.strip()]
 
 
 @dataclass
@@ -76,18 +53,93 @@ class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
         "ARN",
         type=str,
     )
-    tags: list[str] | None = make_setting(  # noqa: RUF009
+    tags: list[str] | None = make_list(  # noqa: RUF009
         "Tags for every job and job definition, for cost reports and policies: one or more "
         "KEY=VALUE, separated by blanks or commas (by commas in the environment variable).",
         "KEY=VALUE",
-        nargs="+",
-        parse_func=split_tags,
-        unparse_func=",".join,
     )
     log_group: str | None = make_setting(
         "The CloudWatch log group that takes the jobs' output. It must exist. "
         "Default: /aws/batch/job, Batch's own.",
         "NAME",
+        type=str,
+    )
+    fallback_queue: str | None = make_setting(
+        "The job queue to which a job goes once more when its hosts were taken away (spot) on each "
+        "of its attempts. Default: none.",
+        "QUEUE",
+        type=str,
+    )
+    retries: str | None = make_setting(
+        "How often Batch starts a job again when host or network failed it: 0 to 9. Failures of "
+        "the tool are Snakemake's (--retries). Default: 2.",
+        "N",
+        type=str,
+    )
+    priority: str | None = make_setting(
+        "Which job of a share comes first, for queues with a scheduling policy: 0 to 9999.",
+        "N",
+        type=str,
+    )
+    share: str | None = make_setting(
+        "The share that jobs count to, for queues with a scheduling policy, which demand one.",
+        "SHARE",
+        type=str,
+    )
+    memory_overhead: str | None = make_setting(
+        "MiB added to the memory that a rule names, for what runs beside its tool: the job's "
+        "Snakemake and its transfers. Default: 256.",
+        "MIB",
+        type=str,
+    )
+    options: str | None = make_setting(
+        "How containers are run, written as for `docker run` and quoted as for a shell: --env, "
+        "--init, --memory-swap, --memory-swappiness, --privileged, --read-only, --shm-size, "
+        "--tmpfs, --user, --ulimit, --device (a single one after =: --batchx-options=--init). A "
+        "rule's batchx_options count over these.",
+        "OPTIONS",
+        type=str,
+    )
+    volumes: list[str] | None = make_list(  # noqa: RUF009
+        "Volumes of the containers: /host, /host:/path, /host:/path:ro, efs://fs-id/dir:/path or "
+        "s3files://ARN:/path, with options such as ro, iam, accesspoint=ID after another colon.",
+        "VOLUME",
+    )
+    secrets: list[str] | None = make_list(  # noqa: RUF009
+        "Environment variables that ECS reads from Secrets Manager or SSM: NAME=ARN. They need "
+        "--batchx-execution-role.",
+        "NAME=ARN",
+    )
+    registry_credentials: list[str] | None = make_list(  # noqa: RUF009
+        "Logins for private registries that are not ECR: HOST=ARN of a secret in Secrets Manager. "
+        "Default: what `docker login` left on this machine.",
+        "HOST=ARN",
+    )
+    consumables: list[str] | None = make_list(  # noqa: RUF009
+        "Consumable resources of AWS Batch (licences, say) that each job holds: NAME or "
+        "NAME=QUANTITY.",
+        "NAME[=N]",
+    )
+    arch: str | None = make_setting(
+        "The processor of jobs on Fargate: amd64 (default) or arm64. On EC2 it is the queue's.",
+        "amd64|arm64",
+        type=str,
+    )
+    public_ip: str | None = make_setting(
+        "Whether jobs on Fargate get a public address, which they need in subnets without NAT: "
+        "'on' or 'off', the default.",
+        "on|off",
+        type=str,
+    )
+    platform_version: str | None = make_setting(
+        "The platform version of Fargate. Default: LATEST.",
+        "VERSION",
+        type=str,
+    )
+    module_map: str | None = make_setting(
+        "A file (.yaml, .toml, .json) that says, for rules or images by pattern, which image, "
+        "job definition, version or queue is used instead.",
+        "FILE",
         type=str,
     )
     array: str | None = make_setting(
@@ -161,147 +213,3 @@ class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
             )
 
             agree_to_pay()
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """A rule for a setting's text: what it must look like, and how that is told."""
-
-    setting: str
-    regex: str
-    wanted: str
-
-
-READABLE_CLASSES = tuple(each for each in STORAGE_CLASSES if each not in ARCHIVES)
-
-_ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
-
-PATTERNS = (
-    Pattern(
-        "job_queue",
-        r"[A-Za-z0-9][\w-]{0,127}|arn:aws[a-z-]*:batch:[a-z0-9-]+:\d{12}:job-queue/[\w-]{1,128}",
-        "the name (letters, digits, - and _, at most 128) or the ARN of a job queue, or 'local'",
-    ),
-    Pattern("region", r"[a-z]{2,}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1"),
-    Pattern(
-        "s3_root",
-        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?",
-        "an S3 URL such as s3://my-bucket/my-run",
-    ),
-    Pattern("job_role", _ROLE, "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/me"),
-    Pattern(
-        "execution_role", _ROLE, "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/me"
-    ),
-    Pattern(
-        "log_group",
-        r"[\w./#-]{1,512}",
-        "the name of a CloudWatch log group (letters, digits and _ - / . #, at most 512)",
-    ),
-    Pattern(
-        "runtime",
-        r"layer|image|mount(:(/[^\0]*|efs://fs-[0-9a-f]+(/[^\0]*)?))?",
-        "layer, image, mount, mount:/path or mount:efs://fs-id/path",
-    ),
-    Pattern(
-        "repository",
-        r"[a-z0-9]+([._/-][a-z0-9]+)*/?",
-        "the name of an ECR repository (my/tools), or a prefix that ends with / (batchx/), in "
-        "lower case",
-    ),
-    Pattern("s3_endpoint_url", r"https?://[\w.:\[\]-]+(/\S*)?", "an http:// or https:// URL"),
-    Pattern("s3_addressing", "|".join(ADDRESSINGS), " or ".join(ADDRESSINGS)),
-    Pattern(
-        "s3_kms_key_id",
-        r"[\w-]{8,}|alias/[\w/-]+|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]+",
-        "a KMS key's id, its ARN, or alias/NAME",
-    ),
-    Pattern(
-        "s3_storage_class",
-        "|".join(READABLE_CLASSES),
-        f"one of {', '.join(READABLE_CLASSES)}: the jobs that follow read what a job has written",
-    ),
-    Pattern("s3_acl", BUCKET_OWNER_ACL, f"{BUCKET_OWNER_ACL}, the only ACL that batchx gives"),
-    Pattern("array", "on|off", "on or off"),
-    Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
-    Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
-)
-
-
-def list_setting_problems(settings: ExecutorSettings) -> list[str]:
-    """Return a sentence for each setting that is wrong by itself, without asking AWS."""
-    problems = []
-    if not settings.job_queue:
-        problems.append(
-            "No job queue is set: give --batchx-job-queue QUEUE (or the environment variable "
-            "SNAKEMAKE_BATCHX_JOB_QUEUE); 'local' runs jobs on this machine."
-        )
-    for pattern in PATTERNS:
-        value = getattr(settings, pattern.setting)
-        if value and not re.fullmatch(pattern.regex, value, re.ASCII):
-            option = "--batchx-" + pattern.setting.replace("_", "-")
-            problems.append(f"{option} {value!r} is not valid: it must be {pattern.wanted}.")
-    try:
-        parse_cache_folder(settings.host_cache)
-    except BatchxError as error:
-        problems.append(str(error))
-    if settings.job_queue == LOCAL_QUEUE and settings.runtime not in {None, "layer"}:
-        problems.append(
-            f"--batchx-runtime {settings.runtime} is for queues of AWS: leave it out with "
-            "--batchx-job-queue local, which brings the runtime itself."
-        )
-    if settings.job_queue == LOCAL_QUEUE and settings.s3_endpoint_url:
-        problems.append(
-            "--batchx-s3-endpoint-url is for queues of AWS: leave it out with --batchx-job-queue "
-            "local, which brings an S3 of its own."
-        )
-    if settings.s3_endpoint_url and settings.s3_addressing == "accelerate":
-        problems.append(
-            "--batchx-s3-addressing accelerate is an endpoint of AWS's own: leave "
-            "--batchx-s3-endpoint-url out."
-        )
-    if settings.runtime_image and (settings.runtime or "layer") != "layer":
-        problems.append(
-            f"--batchx-runtime-image is for --batchx-runtime layer, not {settings.runtime}: leave "
-            "one of them out."
-        )
-    return problems + _list_tag_problems(settings.tags or [])
-
-
-def _list_tag_problems(items: list[str]) -> list[str]:
-    problems = []
-    for item in items:
-        key, separator, value = item.partition("=")
-        if not separator or not re.fullmatch(r"[\w .:/+@-]{1,128}", key):
-            problems.append(
-                f"--batchx-tags {item!r} is not valid: it must be KEY=VALUE with a key of letters, "
-                "digits, blanks and _ . : / + - @ (at most 128)."
-            )
-        elif key.lower().startswith(RESERVED_TAGS):
-            problems.append(
-                f"--batchx-tags {item!r} is not valid: keys starting 'aws:' are AWS's, those "
-                "starting 'batchx:' are ours."
-            )
-        elif not re.fullmatch(r"[\w .:/=+@-]{0,256}", value):
-            problems.append(
-                f"--batchx-tags {item!r} is not valid: the value may hold letters, digits, blanks "
-                "and _ . : / = + - @ (at most 256)."
-            )
-        elif re.search(r" [\w.:/+@-]+=", value):
-            problems.append(
-                f"--batchx-tags {item!r} looks like several tags in one: separate them by commas."
-            )
-    keys = [item.partition("=")[0] for item in items]
-    repeated = sorted({key for key in keys if keys.count(key) > 1})
-    if repeated:
-        problems.append(f"--batchx-tags has {', '.join(repeated)} more than once: keep one each.")
-    if len(items) > MAX_TAGS:
-        problems.append(
-            f"--batchx-tags has {len(items)} tags: at most {MAX_TAGS} are possible "
-            "(AWS allows 50 and batchx adds its own)."
-        )
-    return problems
-
-
-def parse_tags(items: list[str] | None) -> dict[str, str]:
-    """Turn KEY=VALUE items that `list_setting_problems` found sound into a mapping."""
-    return dict(item.split("=", 1) for item in items or [])

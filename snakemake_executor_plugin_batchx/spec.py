@@ -18,17 +18,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 
 MAGIC = b"batchx1 "
-PREFIX_BYTES = len(MAGIC) + 12 + 1
-"""Magic, twelve digits of header length, newline."""
+PREFIX_BYTES = len(MAGIC) + 12 + 1  # magic, twelve digits of header length, newline
 
-FIRST_READ_BYTES = 64 * 1024
-"""What a reader asks for before it knows the header's length."""
+FIRST_READ_BYTES = 64 * 1024  # asked for before the header's length is known
 
-SMALL_FILE_BYTES = 1024 * 1024
-"""Up to this size a result file travels inside the result packet."""
+SMALL_FILE_BYTES = 1024 * 1024  # up to this a result file travels inside the result packet
 
 EXIT_LEASE_LOST = 113
 """Exit code of a job that found another submission of itself at work (job/lease.py)."""
@@ -186,7 +183,8 @@ class JobSpec:
     `checkpoints` are outputs of finished checkpoints that its input functions ask for,
     `environments` the conda environments it makes, and `image` what it makes them in.
     `storage_files` are its objects in S3 mode; their relative paths refer to `storage_dir`, which
-    is relative to where its Snakemake starts.
+    is relative to where its Snakemake starts. `passed` are variables with values of the head's,
+    which may be secrets; `disk_mib` has to be free where the job works.
     """
 
     argv: tuple[str, ...]
@@ -201,6 +199,8 @@ class JobSpec:
     storage_files: tuple[StorageFile, ...] = ()
     storage_dir: str = "."
     host_cache: HostCacheSpec | None = None
+    passed: dict[str, str] = field(default_factory=dict)
+    disk_mib: int | None = None
 
 
 @dataclass(frozen=True)

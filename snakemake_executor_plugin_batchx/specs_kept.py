@@ -15,8 +15,9 @@ class Deleter(Protocol):
 
 
 class KeptSpecs:
-    """Which jobs need which spec object; with none left, a spec with the values of `envvars:` goes.
+    """Which jobs need which spec object; with none left, a spec with values of the head's goes.
 
+    With `has_secrets` (`envvars:`) every spec of the run has such values, else those that say so.
     One of an earlier run stays to the end: of its array more jobs may be taken up.
     Safe to use from many threads.
     """
@@ -33,9 +34,9 @@ class KeptSpecs:
         """Whether there is something to delete."""
         return bool(self._unneeded)
 
-    def note(self, spec_key: str, jobs: Iterable[TrackedJob]) -> None:
-        """Note that jobs need a spec."""
-        if self._has_secrets:
+    def note(self, spec_key: str, jobs: Iterable[TrackedJob], *, is_secret: bool = False) -> None:
+        """Note that jobs need a spec; `is_secret` if it holds variables of the head's."""
+        if self._has_secrets or is_secret:
             with self._lock:
                 users = self._users.setdefault(spec_key, set())
                 users.update(job.submission for job in jobs)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.recovery import has_ended, is_locked
+from snakemake_executor_plugin_batchx.recovery import has_ended, is_locked, iter_events
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,14 @@ def list_runs(state_dir: Path) -> list[RunHere]:
         RunHere(path.stem, has_ended(path), is_locked(path))
         for path in sorted(state_dir.glob("*.jsonl"))
     ]
+
+
+def list_queues(state_dir: Path, runs: Sequence[str]) -> list[str]:
+    """Return the job queues to which runs of a folder sent jobs, as their journals tell."""
+    paths = [state_dir / f"{run}.jsonl" for run in runs]
+    events = (event for path in paths if path.exists() for event in iter_events(path))
+    named = (event.get("queue") for event in events)
+    return list(dict.fromkeys(queue for queue in named if queue))
 
 
 def plan_sweep(here: Sequence[RunHere], wanted: Sequence[str], *, is_forced: bool) -> SweepPlan:

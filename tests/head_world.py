@@ -12,12 +12,21 @@ from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
+from snakemake_executor_plugin_batchx.plan.platform import Platform
+from snakemake_executor_plugin_batchx.plan.request import RequestPlanner, Wish
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.recovery import LeftJobs
 from snakemake_executor_plugin_batchx.spec import Blob, SharedSpec
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 
-DESCRIPTION = JobDescription("Rule one", ("one",), 1, (), None, {}, (), (), ())
+DESCRIPTION = JobDescription(("one",), 1, (), Wish("Rule one", container="image"), (), (), ())
+
+
+def make_planner(**options: Any) -> RequestPlanner:
+    """Return a planner of a run with these options, all of whose queues are on EC2."""
+    return RequestPlanner(JobOptions(**options), "queue", Platform, {"TOKEN": "hunter2"})
+
 
 CONTEXT = RunContext(
     run_id="run-1",
@@ -28,7 +37,7 @@ CONTEXT = RunContext(
     work_dir="/work",
     tags={},
     python="python",
-    has_arrays=False,
+    planner=make_planner(array=False),
     pace=EMBEDDED_PACE,
 )
 

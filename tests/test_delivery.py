@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_plugin_batchx.aws.preflight import QueueReport
 from snakemake_executor_plugin_batchx.delivery import (
     Delivery,
     NamedImages,
+    list_mount_problems,
     open_delivery,
     parse_volume,
     provide_all,
 )
-from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.definition import RuntimeVolume
-from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.image import ImageNeed, JobImage
+from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 from snakemake_executor_plugin_batchx.workflow import parse_audit
 
@@ -38,10 +38,11 @@ def test_where_a_mounted_runtime_is(runtime: str, volume: RuntimeVolume | None) 
 
 def test_all_that_is_wrong_with_images_is_told_together() -> None:
     delivery = Delivery(NamedImages(), threading.Event())
-    containers = {"debian:12": "Rule a", "x.sif": "Rule b", "shub://x": "Rule c"}
-    with pytest.raises(BatchxError) as caught:
-        provide_all(delivery, containers)
-    first, second = str(caught.value).splitlines()
+    debian = ImageNeed("debian:12")
+    needs = {debian: "Rule a", ImageNeed("x.sif"): "Rule b", ImageNeed("shub://x"): "Rule c"}
+    images, problems = provide_all(delivery, needs)
+    assert images == {debian: JobImage("debian:12", "debian:12")}
+    first, second = problems
     assert first.startswith("Rule b: container 'x.sif' is not in a registry")
     assert second.startswith("Rule c: container 'shub://x' cannot run on AWS Batch")
     assert not delivery.stopped.is_set()
@@ -49,12 +50,12 @@ def test_all_that_is_wrong_with_images_is_told_together() -> None:
 
 def test_an_interruption_stops_the_copies() -> None:
     class Interrupted:
-        def provide(self, container: str, label: str) -> JobImage:
+        def provide(self, need: ImageNeed, label: str) -> JobImage:
             raise KeyboardInterrupt
 
     delivery = Delivery(Interrupted(), threading.Event())
     with pytest.raises(KeyboardInterrupt):
-        provide_all(delivery, {"debian:12": "Rule a"})
+        provide_all(delivery, {ImageNeed("debian:12"): "Rule a"})
     assert delivery.stopped.is_set()
 
 
@@ -62,8 +63,33 @@ def test_an_interruption_stops_the_copies() -> None:
 def test_jobs_that_are_processes_have_the_runtime_of_their_runner(runtime: str | None) -> None:
     settings = ExecutorSettings(job_queue="standing", runtime=runtime)
     parse_audit.stop_recording()
-    queue = QueueReport((), local_runner="process")
     unused: Any = None
-    delivery = open_delivery(settings, queue, unused, unused, unused, print)
+    delivery = open_delivery(settings, "process", unused, unused, unused, print)
     assert (delivery.python, delivery.volume) == ("/batchx/bin/python", None)
-    assert delivery.images.provide("docker://debian:12", "Rule a").image == "debian:12"
+    found = delivery.images.provide(ImageNeed("docker://debian:12"), "Rule a")
+    assert found.image == "debian:12"
+
+
+ON_EC2, ON_FARGATE = Platform("ec2"), Platform("fargate", is_fargate=True, architecture=None)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "platforms", "queues"),
+    [
+        (None, [ON_FARGATE], []),
+        ("layer", [ON_EC2, ON_FARGATE], []),
+        ("image", [ON_FARGATE], []),
+        ("mount", [ON_EC2], []),
+        ("mount", [ON_EC2, ON_FARGATE], ["fargate"]),
+        ("mount:/opt/batchx", [ON_FARGATE], ["fargate"]),
+        ("mount:efs://fs-0123abcd/x", [ON_FARGATE], []),
+    ],
+)
+def test_fargate_has_no_folder_of_a_host_with_the_runtime(
+    runtime: str | None, platforms: list[Platform], queues: list[str]
+) -> None:
+    assert list_mount_problems(runtime, platforms) == [
+        f"--batchx-runtime {runtime} takes the runtime from a folder of the host, and queue "
+        f"{queue} is on Fargate, which has none: use layer, or mount:efs://fs-id/path."
+        for queue in queues
+    ]

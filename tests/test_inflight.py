@@ -6,14 +6,13 @@ import pytest
 
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.request import Wish
 
 DESCRIPTION = JobDescription(
-    label="Rule map",
     rules=("map",),
     attempt=1,
     argv=(),
-    container=None,
-    resources={},
+    wish=Wish("Rule map"),
     inputs=(),
     products=(),
     steps=(),
@@ -118,3 +117,10 @@ def test_a_job_is_ended_once_however_often_the_run_is_cancelled() -> None:
     assert inflight.note_batch_id(job, "id-1")
     assert inflight.cancel() == [job]
     assert inflight.cancel() == []
+
+
+def test_a_job_that_is_submitted_anew_elsewhere_has_a_place_of_its_own() -> None:
+    job = TrackedJob("000001", DESCRIPTION)
+    assert job.place == "000001"
+    job.rounds += 1
+    assert job.place == "000001-2"

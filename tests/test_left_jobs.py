@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from head_world import CONTEXT, DESCRIPTION, make_ports
+from head_world import CONTEXT, DESCRIPTION, make_planner, make_ports
 from memory_store import MemoryStore
 
 from snakemake_executor_plugin_batchx.batch.pace import AWS_PACE
@@ -18,7 +18,7 @@ from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 WORK = make_work_key(DESCRIPTION.steps, CONTEXT.work_dir)
 CHANGED = LeftJob("other", WORK, "bx-name", "runs/old/000001", "spec", "job-1")
 
-HOLDING = dataclasses.replace(CONTEXT, has_arrays=True, pace=AWS_PACE)
+HOLDING = dataclasses.replace(CONTEXT, planner=make_planner(), pace=AWS_PACE)
 """Jobs wait for others, for ever: the clock of these tests stands still."""
 
 

@@ -12,6 +12,7 @@ from head_world import make_ports
 
 from snakemake_executor_plugin_batchx.journal import Journal
 from snakemake_executor_plugin_batchx.open_run import OpenRun
+from snakemake_executor_plugin_batchx.plan.module_map import EMPTY_MAP
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, LeftJobs, Site, has_ended
 
 SITE = Site("queue", "s3://bucket/.batchx", "https://batch.eu-west-1.amazonaws.com")
@@ -33,6 +34,7 @@ def test_an_earlier_run_is_closed_by_one_that_comes_to_its_end(
         budget=cast(Any, SimpleNamespace(get_counts=dict)),
         started=time.monotonic(),
         places=cast(Any, None),
+        modules=EMPTY_MAP,
         images_stopped=threading.Event(),
         earlier=EarlierRuns(SITE, (path,), LeftJobs(())),
     )

@@ -39,6 +39,21 @@ def test_the_last_job_of_an_array_takes_its_spec_along() -> None:
     assert store.deleted == ["spec"]
 
 
+@pytest.mark.parametrize(("is_secret", "deleted"), [(True, ["spec"]), (False, [])])
+def test_of_a_run_without_secrets_the_specs_go_that_hold_one_by_themselves(
+    is_secret: bool, deleted: list[str]
+) -> None:
+    store = Store()
+    specs = KeptSpecs(store, has_secrets=False)
+    jobs = [make_job("1"), make_job("2")]
+    specs.note("spec", jobs, is_secret=is_secret)
+    specs.release(jobs[0])
+    assert not specs.has_unneeded
+    specs.release(jobs[1])
+    specs.delete_unneeded()
+    assert store.deleted == deleted
+
+
 def test_an_array_of_an_earlier_run_keeps_its_spec_for_children_not_yet_taken_up() -> None:
     store = Store()
     specs = KeptSpecs(store, has_secrets=True)

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from snakemake_executor_plugin_batchx.journal import Journal
-from snakemake_executor_plugin_batchx.sweeping import RunHere, list_runs, plan_sweep
+from snakemake_executor_plugin_batchx.sweeping import (
+    RunHere,
+    list_queues,
+    list_runs,
+    plan_sweep,
+)
 
 ENDED = RunHere("ended", has_ended=True, is_head_alive=False)
 KILLED = RunHere("killed", has_ended=False, is_head_alive=False)
@@ -26,6 +31,21 @@ def test_journals_tell_whose_head_is_gone(tmp_path: Path) -> None:
         ]
     assert not list_runs(tmp_path)[-1].is_head_alive
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_journals_tell_to_which_queues_jobs_went(tmp_path: Path) -> None:
+    with Journal(tmp_path / "a.jsonl", lambda: 0.0) as journal:
+        journal.write("run", queue="usual")
+        journal.write("intent", queue="usual")
+        journal.write("intent", queue="high-memory")
+        journal.write("fallback", submission="1", queue="on-demand")
+        journal.write("submitted")
+    with Journal(tmp_path / "b.jsonl", lambda: 0.0) as journal:
+        journal.write("run", queue="other")
+        journal.write("adopted", queue="")
+    assert list_queues(tmp_path, ["a"]) == ["usual", "high-memory", "on-demand"]
+    assert list_queues(tmp_path, ["b", "a"]) == ["other", "usual", "high-memory", "on-demand"]
+    assert list_queues(tmp_path, ["of another folder"]) == []
 
 
 @pytest.mark.parametrize(

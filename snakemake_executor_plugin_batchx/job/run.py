@@ -70,8 +70,11 @@ from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.native import require_single_thread
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
+from snakemake_executor_plugin_batchx.storage.room import check_room
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
+
+MIB = 1024 * 1024
 
 
 @dataclass
@@ -187,6 +190,8 @@ class JobRun:
         cache: HostCache | None,
     ) -> Sources:
         """Put sources and inputs in place; what has to go at the end goes on `stack`."""
+        if self._job.disk_mib is not None:
+            check_room(scratch, self._job.disk_mib * MIB, f"disk_mb ({self._job.disk_mib} MiB)")
         sources = stack.enter_context(open_sources(transfer, self._shared, scratch))
         inputs = self._job.inputs
         host_cache, cached = self._job.host_cache, None
@@ -235,6 +240,7 @@ class JobRun:
             os.environ["HOME"] = str(scratch)
         os.environ.setdefault("USER", "batchx")
         os.environ.update(self._shared.envvars)
+        os.environ.update(self._job.passed)
 
     def _report(self, outcome: ChildOutcome, work_dir: Path) -> int:
         """Send products and result; a job that cannot do that has failed."""

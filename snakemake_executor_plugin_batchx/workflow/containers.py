@@ -9,9 +9,10 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
-from snakemake_executor_plugin_batchx.batch.sibling_images import SCHEME
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.workflow.describe import IMAGE_RESOURCE
+from snakemake_executor_plugin_batchx.plan.image import DEFINITION_SCHEME
+from snakemake_executor_plugin_batchx.plan.module_map import ModuleMap
+from snakemake_executor_plugin_batchx.workflow.wishes import IMAGE_RESOURCE
 
 
 @dataclass
@@ -22,14 +23,17 @@ class Containers:
     open_rules: list[str] = field(default_factory=list)
 
 
-def read_containers(snakefile: Path, config_files: Sequence[Path]) -> Containers:
+def read_containers(
+    snakefile: Path, config_files: Sequence[Path], modules: ModuleMap
+) -> Containers:
     """Parse a Snakefile, as a run in the current folder would.
 
+    `modules` is what the site says of tools.
     Raises BatchxError where it cannot be parsed.
     """
     found = Containers()
-    for name, container in _read_rules(snakefile, config_files):
-        if isinstance(container, str) and container.startswith(SCHEME):
+    for name, container in _read_rules(snakefile, config_files, modules):
+        if isinstance(container, str) and container.startswith(DEFINITION_SCHEME):
             found.open_rules.append(name)
         elif isinstance(container, str) and "{" not in container:
             found.rules.setdefault(container, []).append(name)
@@ -38,7 +42,9 @@ def read_containers(snakefile: Path, config_files: Sequence[Path]) -> Containers
     return found
 
 
-def _read_rules(snakefile: Path, config_files: Sequence[Path]) -> list[tuple[str, Any]]:
+def _read_rules(
+    snakefile: Path, config_files: Sequence[Path], modules: ModuleMap
+) -> list[tuple[str, Any]]:
     """Return name and container (text, function or nothing) of the rules that run something."""
     try:
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
@@ -49,7 +55,9 @@ def _read_rules(snakefile: Path, config_files: Sequence[Path]) -> list[tuple[str
             )
             # The public list_rules() prints names only.
             rules = workflow._workflow.rules
-            return [(rule.name, _choose_container(rule)) for rule in rules if not rule.norun]
+            return [
+                (rule.name, _choose_container(rule, modules)) for rule in rules if not rule.norun
+            ]
     except Exception as error:  # a Snakefile is a program, and may raise anything
         raise BatchxError(
             f"{snakefile} cannot be parsed ({type(error).__name__}: {error}): mend it, or name "
@@ -57,7 +65,9 @@ def _read_rules(snakefile: Path, config_files: Sequence[Path]) -> list[tuple[str
         ) from error
 
 
-def _choose_container(rule: Any) -> Any:
+def _choose_container(rule: Any, modules: ModuleMap) -> Any:
     resource = rule.resources.get(IMAGE_RESOURCE)
     wanted = None if resource is None else resource.raw or resource.is_evaluable()
-    return wanted or rule.container_img
+    if wanted or callable(rule.container_img):
+        return wanted or rule.container_img
+    return modules.choose_container(rule.name, str(rule.container_img or "")) or None

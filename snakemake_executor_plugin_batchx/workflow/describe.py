@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.step import describe_step
 from snakemake_executor_plugin_batchx.job.values import describe_values
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.module_map import ModuleMap
 from snakemake_executor_plugin_batchx.spec import ExpectedStep, Product
 from snakemake_executor_plugin_batchx.workflow.checkpoints import list_asked_outputs
 from snakemake_executor_plugin_batchx.workflow.command import JobArguments
@@ -21,15 +21,17 @@ from snakemake_executor_plugin_batchx.workflow.storage_files import (
     get_storage_dir,
     list_storage_files,
 )
-
-IMAGE_RESOURCE = "batchx_image"
-"""The resource that overrides a rule's container, from rule, profile or --set-resources."""
+from snakemake_executor_plugin_batchx.workflow.wishes import make_wish
 
 
 class JobDescriber:
-    """Describes the jobs of a run. `places` are this machine's (job/places.py)."""
+    """Describes the jobs of a run.
 
-    def __init__(self, executor: Any, places: Places) -> None:
+    `places` are this machine's (job/places.py), `modules` what the site says of tools.
+    """
+
+    def __init__(self, executor: Any, places: Places, modules: ModuleMap) -> None:
+        self._modules = modules
         self._workflow = executor.workflow
         self._arguments = JobArguments(executor)
         self._places = places
@@ -44,12 +46,10 @@ class JobDescriber:
         marks = CacheMarks(steps, label, self._patterns, workflow)
         inputs = tuple(_iter_inputs(steps, asked.values()))
         return JobDescription(
-            label=label,
             rules=rules,
             attempt=job.attempt,
             argv=self._arguments.make_argv(job),
-            container=choose_container(steps, label, workflow),
-            resources=dict(job.resources.items()),
+            wish=make_wish(job, steps, label, workflow, self._modules),
             inputs=inputs,
             products=tuple(_iter_products(steps, is_group=job.is_group())),
             steps=tuple(_describe_step(step, self._places) for step in steps),
@@ -66,26 +66,6 @@ def _describe_step(step: Any, places: Places) -> ExpectedStep:
     if described.is_open:
         return described
     return replace(described, values=describe_values(step, places))
-
-
-def choose_container(steps: list[Any], label: str, workflow: Any) -> str | None:
-    """Return the `container:` that a job of these steps runs in; None where nothing names one.
-
-    `batchx_image` wins over the rule's own, which wins over --container-image.
-    Raises BatchxError where the steps name several.
-    """
-    default = workflow.remote_execution_settings.container_image
-    containers = {
-        step.resources.get(IMAGE_RESOURCE) or step.container_img_url or default for step in steps
-    }
-    if len(containers) > 1:
-        shown = ", ".join(sorted(map(str, containers)))
-        raise BatchxError(
-            f"{label} joins rules of different containers ({shown}), but a group is one Batch job "
-            f"with one image: give its rules the same container, or set {IMAGE_RESOURCE} for them."
-        )
-    container: str | None = containers.pop()
-    return container
 
 
 def _is_staged(file: Any) -> bool:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.plan.host_cache import is_marked, read_cache_patterns
-from snakemake_executor_plugin_batchx.workflow.steps import iter_made, make_label
+from snakemake_executor_plugin_batchx.plan.cache_folder import is_marked, read_cache_patterns
+from snakemake_executor_plugin_batchx.workflow.steps import iter_made
 
 
 class CacheMarks:
@@ -44,19 +43,3 @@ class CacheMarks:
         yield query
         if self._prefix and query.startswith(self._prefix):
             yield query.removeprefix(self._prefix).lstrip("/")
-
-
-def list_mark_problems(workflow: Any) -> list[str]:
-    """Return a sentence for each rule to be run on Batch whose resource names no input.
-
-    Of one of its jobs; those that a checkpoint brings later are not looked at.
-    """
-    problems: dict[str, str] = {}
-    for job in workflow.dag.needrun_jobs():
-        if job.is_local or job.rule.name in problems:
-            continue
-        try:
-            read_cache_patterns(job.resources, make_label(job))
-        except BatchxError as error:
-            problems[job.rule.name] = str(error)
-    return list(problems.values())

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.workflow.host_cache import CacheMarks, list_mark_problems
+from snakemake_executor_plugin_batchx.plan.module_map import EMPTY_MAP
+from snakemake_executor_plugin_batchx.workflow.host_cache import CacheMarks
+from snakemake_executor_plugin_batchx.workflow.survey import survey_wishes
 
 PREFIX = "s3://bucket/prefix"
 
@@ -70,12 +72,14 @@ def test_marks_that_name_nothing_are_refused() -> None:
         find_marks(make_step(True, File("a")))
 
 
-def test_the_rules_of_a_run_are_looked_at_once_each() -> None:
+def test_marks_that_name_nothing_are_told_before_the_run_once_a_rule() -> None:
     jobs = [
         SimpleNamespace(
-            rule=SimpleNamespace(name=name),
+            rule=SimpleNamespace(name=name, resources={}),
             resources={"batchx_host_cache": value},
+            container_img_url=None,
             is_local=is_local,
+            group=None,
             is_group=lambda: False,
             wildcards_dict={},
         )
@@ -87,9 +91,13 @@ def test_the_rules_of_a_run_are_looked_at_once_each() -> None:
             ("worse", "", False),
         ]
     ]
-    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: jobs))
-    told = [problem.partition(" must")[0] for problem in list_mark_problems(workflow)]
-    assert told == [
+    workflow = SimpleNamespace(
+        dag=SimpleNamespace(needrun_jobs=lambda: jobs),
+        remote_execution_settings=SimpleNamespace(container_image="debian:12"),
+        resource_settings=SimpleNamespace(_parsed_default_resources={}),
+    )
+    _, mistakes = survey_wishes(workflow, EMPTY_MAP)
+    assert [mistake.partition(" must")[0] for mistake in mistakes] == [
         "Rule bad: resource batchx_host_cache=1",
         "Rule worse: resource batchx_host_cache=''",
     ]
