@@ -7,7 +7,7 @@ PYTEST_FLAGS ?= -n 2
 ROUNDS ?= 3
 TRIALS ?= 50
 
-.PHONY: help demo test test-faults lint format clean bench-start bench-s3 bench-images bench-head bench-calls bench-staging
+.PHONY: help demo test test-faults lint format reference clean bench-start bench-s3 bench-images bench-head bench-calls bench-staging
 
 help:
 	@echo "make demo         install into $(VENV) and run a real workflow on the embedded Batch"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-head   what thousands of jobs cost the head, against doing nothing with them"
 	@echo "make bench-staging time files to and from S3, against s5cmd, AWS CLI and the s3 storage plugin"
 	@echo "make format       rewrite the code as the linter wants it"
+	@echo "make reference    write the tables in docs/ anew from the code"
 	@echo "make clean        remove what the above made"
 
 # A stamp an extra: pip runs again only when the package's metadata has changed.
@@ -70,6 +71,9 @@ bench-staging: $(VENV)/.installed-bench $(VENV)-awscli/bin/aws
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(VENV)/.installed-local
+	$(BIN)/python -m snakemake_executor_plugin_batchx.reference docs/*.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-awscli $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

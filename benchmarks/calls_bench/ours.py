@@ -18,6 +18,8 @@ from snakemake_executor_plugin_batchx.batch.watcher import Watcher, make_child_i
 from snakemake_executor_plugin_batchx.executor import BEAT_SECONDS
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.image import JobImage
+from snakemake_executor_plugin_batchx.plan.platform import Platform
+from snakemake_executor_plugin_batchx.plan.request import JobRequest
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.workflow.portions import PATIENCE
@@ -26,7 +28,7 @@ STATUS_CHECK_SECONDS = 10.0
 """Snakemake's default of --seconds-between-status-checks."""
 
 RULE, IMAGE = "one", JobImage("busybox", "busybox")
-RESOURCES = BatchResources(vcpus=1, memory_mib=100)
+REQUEST = JobRequest(Platform(QUEUE), BatchResources(vcpus=1, memory_mib=100))
 
 
 class OurHead:
@@ -69,10 +71,9 @@ class OurHead:
         for group in self._arrayer.take_ready():
             request = plan_submission(
                 name=f"bx-{RULE}",
-                queue=QUEUE,
-                definition_arn=self._definitions.provide(RULE, IMAGE),
+                definition_arn=self._definitions.provide(RULE, IMAGE, REQUEST),
                 command=make_job_command("python", "us-east-1", "s3://bucket/spec"),
-                resources=RESOURCES,
+                request=REQUEST,
                 tags={"batchx:run": "run"},
                 size=len(group),
             )
