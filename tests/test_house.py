@@ -86,3 +86,9 @@ def test_sizes(path: Path) -> None:
     functions = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef))
     long = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
     assert {name: lines for name, lines in long.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """pytest imports them by name alone: of two it would leave out one, with an error."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from runs import Run, Workspace, count_calls
+from queue_kit import make_queue
+from runs import Workspace, count_calls
 
 
 def count_batch_calls(workspace: Workspace) -> Counter[str]:
@@ -92,7 +93,7 @@ def test_arrays_can_be_switched_off_for_a_run_and_for_a_rule(workspace: Workspac
     assert list_sizes(workspace) == [3] + [1] * 9
     run = workspace.snakemake("--forceall", "--set-resources", "a:batchx_array=perhaps")
     assert run.exit_code == 1
-    assert "resource batchx_array='perhaps' must be 'on' or 'off'" in run.output
+    assert "resource batchx_array='perhaps' must be on or off" in run.output
 
 
 def test_children_fail_are_retried_and_told_of_one_by_one(workspace: Workspace) -> None:
@@ -121,6 +122,8 @@ def test_children_fail_are_retried_and_told_of_one_by_one(workspace: Workspace) 
 
 
 def test_what_batch_refuses_fails_its_jobs_in_batchs_words(workspace: Workspace) -> None:
+    """A queue that is sound when the run looks at it, and closed when jobs come to it."""
+    make_queue(workspace.aws, "closing")
     workspace.write(
         Snakefile="""
             rule all:
@@ -128,21 +131,31 @@ def test_what_batch_refuses_fails_its_jobs_in_batchs_words(workspace: Workspace)
             rule good:
                 output: "good.txt"
                 shell: "touch {output}"
+            rule close:
+                input: "good.txt"
+                output: "closed"
+                localrule: True
+                run:
+                    import boto3
+                    boto3.client("batch").update_job_queue(jobQueue="closing", state="DISABLED")
+                    shell("touch {output}")
             rule bad:
+                input: "closed"
                 output: "bad/{n}.txt"
-                container: "job-definition://misfit"
+                resources: batchx_queue="closing"
                 shell: "touch {output}"
             """
     )
-    run = run_with_misfit(workspace)
+    run = workspace.snakemake("--keep-going")
     assert run.exit_code == 1
     assert (workspace.folder / "good.txt").exists()
-    words = "AWS Batch refuses batch:SubmitJob: The job definition's platform does not fit"
-    assert run.output.count(words) == 3
+    assert run.output.count("AWS Batch refuses batch:SubmitJob: JobQueue") == 3
+    assert run.output.count("closing is not ENABLED") == 3
 
 
-def run_with_misfit(workspace: Workspace) -> Run:
-    """Run with a definition that Batch takes, but not for a queue of this kind."""
+def test_a_definition_for_another_platform_is_told_before_anything_is_submitted(
+    workspace: Workspace,
+) -> None:
     workspace.client("batch").register_job_definition(
         jobDefinitionName="misfit",
         type="container",
@@ -156,4 +169,18 @@ def run_with_misfit(workspace: Workspace) -> Run:
             ],
         },
     )
-    return workspace.snakemake("--keep-going")
+    workspace.write(
+        Snakefile="""
+            rule bad:
+                output: "bad.txt"
+                container: "job-definition://misfit"
+                shell: "touch {output}"
+            """
+    )
+    run = workspace.snakemake()
+    assert run.exit_code == 1
+    assert (
+        "Rule bad: its job definition is for FARGATE, but queue batchx-local is on EC2: name "
+        "another queue (batchx_queue) or definition." in run.output
+    )
+    assert "is Batch job" not in run.output

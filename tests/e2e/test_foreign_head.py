@@ -3,6 +3,7 @@
 from runs import Workspace, count_calls
 
 from snakemake_executor_plugin_batchx.local.account import COMPUTE_RESOURCES
+from snakemake_executor_plugin_batchx.plan.platform import LOCAL_RUNNER_TAG
 from snakemake_executor_plugin_batchx.runtime.interpreter import inspect_machine
 
 OTHERS = {"amd64": ("arm64", "aarch64", "m7g"), "arm64": ("amd64", "x86_64", "m7i")}
@@ -18,7 +19,9 @@ def make_queue(workspace: Workspace, instances: str) -> str:
         computeResources={**COMPUTE_RESOURCES, "instanceTypes": [instances]},
     )
     order = [{"order": 1, "computeEnvironment": name}]
-    batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
+    made = batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
+    # As of AWS's own queues, whose jobs find no runtime on their hosts.
+    batch.untag_resource(resourceArn=made["jobQueueArn"], tagKeys=[LOCAL_RUNNER_TAG])
     return name
 
 

@@ -79,6 +79,14 @@ def list_sentences(run: Run) -> list[str]:
     return sorted(line for line in lines if re.match(r"Rule r\d+: ", line))
 
 
+def unpack_runtime(runtime: Runtime, folder: Path) -> Path:
+    """Put the runtime where a host would have it, as docs/further.md says; return the place."""
+    folder.mkdir()
+    for layer in runtime.layers:
+        subprocess.run(["tar", "-xzf", str(layer.path), "-C", str(folder)], check=True)
+    return folder / "batchx"
+
+
 def push_foreign_image(registry: TestRegistry, name: str, folder: Path) -> None:
     """Push an image that says it is for arm64."""
     with import_busybox() as image:
@@ -206,13 +214,9 @@ def test_a_head_without_a_sound_token_says_so(
 def test_a_runtime_that_hosts_have_is_mounted(
     ecr_workspace: Workspace, registry: TestRegistry, tool: str, runtime: Runtime
 ) -> None:
-    # As docs/further.md says: both layers, unpacked on the host. The image has an ENTRYPOINT, and a
-    # definition of the user's own names it, too.
-    host_folder = ecr_workspace.folder.parent / "host"
-    host_folder.mkdir()
-    for layer in runtime.layers:
-        subprocess.run(["tar", "-xzf", str(layer.path), "-C", str(host_folder)], check=True)
-    definition = f"theirs-{host_folder.parent.name}"
+    # The image has an ENTRYPOINT, and a definition of the user's own names it, too.
+    place = unpack_runtime(runtime, ecr_workspace.folder.parent / "host")
+    definition = f"theirs-{ecr_workspace.folder.parent.name}"
     ecr_workspace.client("batch").register_job_definition(
         jobDefinitionName=definition,
         type="container",
@@ -226,12 +230,49 @@ def test_a_runtime_that_hosts_have_is_mounted(
         },
     )
     write_workflow(ecr_workspace, tool, f"job-definition://{definition}")
-    way = {"SNAKEMAKE_BATCHX_RUNTIME": f"mount:{host_folder}/batchx"}
+    way = {"SNAKEMAKE_BATCHX_RUNTIME": f"mount:{place}"}
     run = ecr_workspace.snakemake(environment=way)
     assert run.exit_code == 0, run.output
     assert (ecr_workspace.folder / "r0.txt").read_text() == "tool\nyes\n"
     assert (ecr_workspace.folder / "r1.txt").read_text() == "tool\nby the definition\n"
     assert "1 vCPU, 700 MiB" in run.output
+
+
+def test_a_login_in_secrets_manager_opens_a_registry_that_is_not_ecr(
+    ecr_workspace: Workspace, ecr_aws: EmbeddedAws, runtime: Runtime, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    with run_registry(tmp_path / "other") as other, import_busybox() as image:
+        other.push(image.tag, "lab/tool:1")
+        secret = ecr_workspace.client("secretsmanager").create_secret(
+            Name=f"login-{tmp_path.name}",
+            SecretString=json.dumps({"username": other.user, "password": other.password}),
+        )
+        login = f"{other.host}={secret['ARN']}"
+        place = unpack_runtime(runtime, tmp_path / "host")
+        found = {}
+        for way in ("layer", f"mount:{place}"):
+            write_workflow(ecr_workspace, f"{other.host}/lab/tool:1")
+            snakefile = ecr_workspace.folder / "Snakefile"
+            snakefile.write_text(
+                snakefile.read_text().replace("cat /etc/batchx-image", "echo tool")
+            )
+            run = ecr_workspace.snakemake(
+                *("--forceall", "--batchx-registry-credentials", login),
+                *("--batchx-execution-role", ecr_aws.execution_role_arn),
+                environment={"SNAKEMAKE_BATCHX_RUNTIME": way},
+            )
+            assert run.exit_code == 0, run.output
+            assert other.password not in run.output
+            batch = ecr_workspace.client("batch")
+            intent = ecr_workspace.read_journal("intent")[-1]
+            answer = batch.describe_job_definitions(jobDefinitions=[intent["definition"]])
+            (definition,) = answer["jobDefinitions"]
+            found[way.partition(":")[0]] = definition["containerProperties"]
+    # What was derived lies in ECR, where the login is none.
+    assert "repositoryCredentials" not in found["layer"]
+    assert found["mount"]["image"].startswith(f"{other.host}/lab/tool@sha256:")
+    assert found["mount"]["repositoryCredentials"] == {"credentialsParameter": secret["ARN"]}
 
 
 def test_a_pushed_runtime_is_used_as_it_is(

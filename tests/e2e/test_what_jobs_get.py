@@ -52,7 +52,7 @@ def test_requests_as_batch_stored_them(workspace: Workspace) -> None:
     assert job["timeout"] == {"attemptDurationSeconds": 180}
     assert job["retryStrategy"]["attempts"] == 3
     assert job["jobName"].startswith("bx-one-")
-    tags = {key: value for key, value in job["tags"].items() if key != "batchx:run"}
+    tags = {key: value for key, value in job["tags"].items() if not key.startswith("batchx:")}
     assert tags == {"project": "flu", "who": "a b", "c": "d"}
 
 
