@@ -53,12 +53,15 @@ class Survey:
                     needs.setdefault(self.planner.choose_image(wish, queue), label)
         return needs
 
-    def list_consumables(self) -> set[tuple[str, int]]:
-        """Return the consumable resources that jobs hold, each with what one job holds of it."""
-        if self.planner.has_one_queue:
-            return set()
-        asked = (wish.options.over(self.planner.defaults) for wish in self.wishes)
-        return {each for options in asked for each in options.consumables or ()}
+    def list_consumables(self) -> dict[tuple[str, int], str]:
+        """Return the consumable resources that jobs hold, with how many, and who is the first."""
+        held: dict[tuple[str, int], str] = {}
+        if not self.planner.has_one_queue:
+            for wish in self.wishes:
+                options = wish.options.over(self.planner.defaults)
+                for each in options.consumables or ():
+                    held.setdefault(each, wish.label)
+        return held
 
     def list_problems(self) -> list[str]:
         """Return a sentence for all that is wrong, as far as it shows before images are there."""

@@ -121,7 +121,7 @@ def test_nothing_is_wrong_with_nothing() -> None:
     assert survey.list_problems() == survey.list_image_problems({}) == []
     assert survey.name_queues().keys() == {"ec2"}
     assert survey.list_needs() == {}
-    assert survey.list_consumables() == set()
+    assert survey.list_consumables() == {}
 
 
 def test_queues_are_those_of_the_run_and_of_all_rules_each_with_who_names_it_first() -> None:
@@ -185,7 +185,11 @@ def test_consumables_are_those_of_the_run_and_of_all_rules() -> None:
         make_wish("c", consumables="licence=2"),
         defaults=JobOptions(consumables=(("licence", 1),)),
     )
-    assert survey.list_consumables() == {("licence", 2), ("licence", 1), ("seat", 1)}
+    assert survey.list_consumables() == {
+        ("licence", 2): "Rule a",
+        ("licence", 1): "Rule b",
+        ("seat", 1): "Rule b",
+    }
 
 
 def test_a_run_with_one_queue_holds_no_consumables() -> None:
@@ -195,7 +199,7 @@ def test_a_run_with_one_queue_holds_no_consumables() -> None:
         defaults=JobOptions(consumables=(("seat", 1),)),
         has_one_queue=True,
     )
-    assert survey.list_consumables() == set()
+    assert survey.list_consumables() == {}
 
 
 def judge(survey: Survey, template: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """What must hold before the first job is submitted, asked once a run and told all together."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
@@ -32,28 +32,29 @@ def list_root_problems(store: ProbeStore, key: str, note: dict[str, str]) -> lis
 
 
 def list_consumable_problems(
-    describer: ConsumableDescriber, consumables: Iterable[tuple[str, int]]
+    describer: ConsumableDescriber, consumables: Mapping[tuple[str, int], str]
 ) -> list[str]:
     """Return a sentence for each consumable resource that is not there, or never holds so much.
 
+    `consumables` are names with quantities, each with the label of a job that holds so much.
     Who may not ask finds out when the definition is registered.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeConsumableResource.html
     """
     problems = []
-    for name, quantity in sorted(set(consumables)):
+    for (name, quantity), label in sorted(consumables.items()):
         try:
             found = describer.describe_consumable(name)
         except AwsError as error:
             if error.code == "ClientException":
                 problems.append(
-                    f"AWS Batch has no consumable resource {name}: make it, or name another in "
-                    "batchx_consumables."
+                    f"{label}: AWS Batch has no consumable resource {name}: make it, or name "
+                    "another in batchx_consumables."
                 )
             continue
         total = found.get("totalQuantity")
         if total is not None and quantity > total:
             problems.append(
-                f"A job asks for {quantity} of consumable resource {name}, which has {total} in "
+                f"{label}: it holds {quantity} of consumable resource {name}, which has {total} in "
                 "all: ask for less in batchx_consumables, or raise its quantity."
             )
     return problems

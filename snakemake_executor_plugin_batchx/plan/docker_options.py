@@ -123,8 +123,7 @@ class _Scan:
         while self.words and not _is_option(self.words[0]):
             strays.append(self.words.popleft())
         self.mistakes.append(
-            f"holds {shlex.join(strays)!r}, which is no option: the image and the command are the "
-            "rule's own"
+            f"holds {' '.join(strays)!r}, which is no option: {_explain_stray(word)}"
         )
 
     def _refuse_one_dash(self, word: str, name: str) -> None:
@@ -142,6 +141,13 @@ def _explain_unknown(name: str) -> str:
     meant = "".join(f" (did you mean {each}?)" for each in close)
     known = ", ".join("/".join(flag.names) for flag in FLAGS)
     return f"holds {name}, which batchx does not know{meant}: it can hold {known}"
+
+
+def _explain_stray(word: str) -> str:
+    name = f"--{word.lstrip('-–—')}"
+    if name in KNOWN_FLAGS:
+        return f"did you mean {name}?"
+    return "quote a value that has blanks; the image and the command are the rule's own"
 
 
 def _read_values(uses: Iterable[_Use]) -> tuple[dict[tuple[Flag, str | None], Reading], list[str]]:

@@ -54,20 +54,22 @@ NOT_ALLOWED = AwsError("AWS refuses it.", "AccessDeniedException", is_transient=
 @pytest.mark.parametrize("quantity", [1, 5])
 def test_what_is_there_is_no_problem(quantity: int) -> None:
     describer = Describer(licence={"totalQuantity": 5, "availableQuantity": 0})
-    assert list_consumable_problems(describer, [("licence", quantity)]) == []
+    assert list_consumable_problems(describer, {("licence", quantity): "Rule a"}) == []
 
 
 def test_a_consumable_that_does_not_exist_is_told() -> None:
-    assert list_consumable_problems(Describer(licence=NOT_THERE), [("licence", 1)]) == [
-        "AWS Batch has no consumable resource licence: make it, or name another in "
+    assert list_consumable_problems(Describer(licence=NOT_THERE), {("licence", 1): "Rule a"}) == [
+        "Rule a: AWS Batch has no consumable resource licence: make it, or name another in "
         "batchx_consumables."
     ]
 
 
 def test_more_than_there_will_ever_be_is_told() -> None:
     describer = Describer(licence={"totalQuantity": 5})
-    assert list_consumable_problems(describer, [("licence", 6), ("licence", 5)]) == [
-        "A job asks for 6 of consumable resource licence, which has 5 in all: ask for less in "
+    assert list_consumable_problems(
+        describer, {("licence", 6): "Rule a", ("licence", 5): "Rule b"}
+    ) == [
+        "Rule a: it holds 6 of consumable resource licence, which has 5 in all: ask for less in "
         "batchx_consumables, or raise its quantity."
     ]
 
@@ -76,19 +78,19 @@ def test_more_than_there_will_ever_be_is_told() -> None:
     "trouble", [NOT_ALLOWED, AwsError("busy", "ServerException", is_transient=True)]
 )
 def test_who_may_not_ask_is_not_stopped_by_it(trouble: AwsError) -> None:
-    assert list_consumable_problems(Describer(licence=trouble), [("licence", 1)]) == []
+    assert list_consumable_problems(Describer(licence=trouble), {("licence", 1): "Rule a"}) == []
 
 
-def test_all_problems_are_told_and_equal_ones_once() -> None:
+def test_all_problems_are_told() -> None:
     describer = Describer(a=NOT_THERE, b={"totalQuantity": 1}, c={})
-    asked = [("b", 2), ("a", 1), ("a", 1), ("c", 7)]
+    asked = {("b", 2): "Rule x", ("a", 1): "Rule y", ("c", 7): "Rule z"}
     told = list_consumable_problems(describer, asked)
-    assert [sentence.split(":")[0].split(",")[0] for sentence in told] == [
-        "AWS Batch has no consumable resource a",
-        "A job asks for 2 of consumable resource b",
+    assert [sentence.split(",")[0].partition(": make")[0] for sentence in told] == [
+        "Rule y: AWS Batch has no consumable resource a",
+        "Rule x: it holds 2 of consumable resource b",
     ]
     assert describer.asked == ["a", "b", "c"]
 
 
 def test_nothing_is_asked_where_no_job_holds_any() -> None:
-    assert list_consumable_problems(Describer(), []) == []
+    assert list_consumable_problems(Describer(), {}) == []

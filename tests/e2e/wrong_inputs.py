@@ -257,7 +257,8 @@ OPTIONS = (
     options(
         "with an image",
         "--init ubuntu:24.04",
-        "holds 'ubuntu:24.04', which is no option: the image and the command are the rule's own",
+        "holds 'ubuntu:24.04', which is no option: quote a value that has blanks; the image and "
+        "the command are the rule's own",
     ),
     options(
         "with one dash",
@@ -565,7 +566,7 @@ NAMES = (
     WrongInput(
         "consumables that Batch has not",
         (
-            "AWS Batch has no consumable resource seats: make it, or name another in "
+            "Rule align: AWS Batch has no consumable resource seats: make it, or name another in "
             "batchx_consumables.",
         ),
         "batchx_consumables='seats'",
@@ -573,8 +574,8 @@ NAMES = (
     WrongInput(
         "consumables, more than there are",
         (
-            "A job asks for 4 of consumable resource licences, which has 3 in all: ask for less in "
-            "batchx_consumables, or raise its quantity.",
+            "Rule align: it holds 4 of consumable resource licences, which has 3 in all: ask for "
+            "less in batchx_consumables, or raise its quantity.",
         ),
         args=("--batchx-consumables=licences=4",),
     ),
