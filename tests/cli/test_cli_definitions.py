@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.cli import main, make_parser
 from snakemake_executor_plugin_batchx.cli.definition_pruning import prune
 from snakemake_executor_plugin_batchx.local.launch import (
-    PROCESS,
     EmbeddedAws,
-    launch_embedded_aws,
-    make_environment,
 )
 
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
@@ -81,25 +75,12 @@ class Account:
         return exit_code, said.out, said.err
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[EmbeddedAws]:
-    with launch_embedded_aws(runner=PROCESS) as aws:
-        yield aws
-
-
 @pytest.fixture
 def account(
-    aws: EmbeddedAws,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    batch: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Account:
-    for name, value in make_environment(aws).items():
-        monkeypatch.setenv(name, value)
     monkeypatch.delenv("SNAKEMAKE_BATCHX_JOB_QUEUE", raising=False)
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    batch = boto3.client("batch", config=Config(retries={"mode": "standard", "max_attempts": 10}))
     account = Account(batch, capsys)
     account.clear()
     return account

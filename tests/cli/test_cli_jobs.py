@@ -5,23 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.cli import main
 from snakemake_executor_plugin_batchx.cli.jobs import format_age
 from snakemake_executor_plugin_batchx.journal import STATE_DIR, Journal
 from snakemake_executor_plugin_batchx.local.launch import (
-    PROCESS,
     EmbeddedAws,
-    launch_embedded_aws,
-    make_environment,
 )
 
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
@@ -76,24 +70,14 @@ class Queue:
         return exit_code, said.out, said.err
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[EmbeddedAws]:
-    with launch_embedded_aws(runner=PROCESS) as aws:
-        yield aws
-
-
 @pytest.fixture
 def queue(
     aws: EmbeddedAws,
-    tmp_path: Path,
+    batch: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Queue:
-    for name, value in make_environment(aws).items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("SNAKEMAKE_BATCHX_JOB_QUEUE", aws.job_queue)
-    monkeypatch.chdir(tmp_path)
-    batch = boto3.client("batch", config=Config(retries={"mode": "standard", "max_attempts": 10}))
     container = {"image": "busybox", "command": ["sleep", "600"], "resourceRequirements": NEEDS}
     batch.register_job_definition(
         jobDefinitionName="sleep", type="container", containerProperties=container
