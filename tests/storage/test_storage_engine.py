@@ -281,7 +281,7 @@ def test_the_iterable_of_the_caller_may_fail(
 
 
 FORKING = """
-import os, sys
+import os, sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from storage.test_storage_engine import make_session, BUCKET
@@ -302,7 +302,11 @@ def fetch(name):
 fetch("before")
 assert join_native_threads()
 tasks = Path("/proc/self/task")
-threads = [(tasks / name / "comm").read_text() for name in os.listdir(tasks)]
+# A thread that was joined is listed until the kernel has taken it away, a moment later.
+deadline = time.monotonic() + 10
+while len(threads := os.listdir(tasks)) > 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
+threads = [(tasks / name / "comm").read_text() for name in threads]
 pid = os.fork()
 fetch("child" if pid == 0 else "parent")
 if pid == 0:
