@@ -163,10 +163,16 @@ class World:
         return [[job["prefix"].rpartition("/")[2] for job in each["jobs"]] for each in intents]
 
 
-def test_a_job_whose_hosts_were_taken_away_goes_to_the_other_queue(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
+def submit_with_fallback(folder: Path) -> World:
+    """Return a world with one job, job-1, that has another queue to fall back on."""
+    world = World(folder, array=False, **FALLBACK)
     world.hand_over()
     world.await_watched("job-1")
+    return world
+
+
+def test_a_job_whose_hosts_were_taken_away_goes_to_the_other_queue(tmp_path: Path) -> None:
+    world = submit_with_fallback(tmp_path)
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-2")
     first, second = world.batch.submitted
@@ -189,9 +195,7 @@ def test_a_job_whose_hosts_were_taken_away_goes_to_the_other_queue(tmp_path: Pat
 
 
 def test_its_spec_names_a_lease_and_a_result_of_its_own(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-2")
     specs = [world.read_spec(key) for key in world.store.objects if key.endswith("/spec")]
@@ -216,9 +220,7 @@ def read_lease(world: World) -> str:
 
 
 def test_no_twin_can_do_its_work_from_then_on(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     assert LEASE not in world.store.objects
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-2")
@@ -227,9 +229,7 @@ def test_no_twin_can_do_its_work_from_then_on(tmp_path: Path) -> None:
 
 
 def test_the_lease_of_the_job_that_lost_its_host_is_in_nobodys_way(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     hold_lease(world, "job-1")
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-2")
@@ -239,9 +239,7 @@ def test_the_lease_of_the_job_that_lost_its_host_is_in_nobodys_way(tmp_path: Pat
 
 
 def test_a_twin_that_works_already_is_followed(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     hold_lease(world, "job-0")
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-0")
@@ -259,9 +257,7 @@ def test_a_twin_that_works_already_is_followed(tmp_path: Path) -> None:
 def test_where_the_twin_loses_its_host_as_well_the_job_goes_to_the_other_queue(
     tmp_path: Path,
 ) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     hold_lease(world, "job-0")
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-0")
@@ -273,9 +269,7 @@ def test_where_the_twin_loses_its_host_as_well_the_job_goes_to_the_other_queue(
 
 
 def test_where_s3_cannot_be_asked_it_does_not_go_there(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     world.store.refused = "/lease"
     world.tell("job-1", SPOT)
     assert world.await_outcome() == "S3 refuses PutObject."
@@ -305,9 +299,7 @@ def test_whatever_the_other_queue_has_the_job_is_known_by_what_its_rule_demands(
 
 
 def test_it_goes_there_once(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     world.tell("job-1", SPOT)
     world.await_watched("job-1", "job-2")
     world.tell("job-2", SPOT)
@@ -351,9 +343,7 @@ def take_up(folder: Path, journal: Path, job_id: str) -> World:
 
 
 def test_a_job_that_is_taken_up_on_its_other_queue_has_no_further_one(tmp_path: Path) -> None:
-    before = World(tmp_path, array=False, **FALLBACK)
-    before.hand_over()
-    before.await_watched("job-1")
+    before = submit_with_fallback(tmp_path)
     before.tell("job-1", SPOT)
     before.await_watched("job-1", "job-2")
     world = take_up(tmp_path, before.journal, "job-2")
@@ -367,9 +357,7 @@ def test_a_job_that_is_taken_up_on_its_other_queue_has_no_further_one(tmp_path: 
 
 
 def test_one_that_is_taken_up_on_its_first_queue_goes_to_the_other(tmp_path: Path) -> None:
-    before = World(tmp_path, array=False, **FALLBACK)
-    before.hand_over()
-    before.await_watched("job-1")
+    before = submit_with_fallback(tmp_path)
     world = take_up(tmp_path, before.journal, "job-1")
     world.tell("job-1", SPOT)
     world.run_until(lambda: bool(world.batch.submitted))
@@ -380,9 +368,7 @@ def test_one_that_is_taken_up_on_its_first_queue_goes_to_the_other(tmp_path: Pat
 
 
 def test_a_run_that_is_stopped_sends_nothing_there(tmp_path: Path) -> None:
-    world = World(tmp_path, array=False, **FALLBACK)
-    world.hand_over()
-    world.await_watched("job-1")
+    world = submit_with_fallback(tmp_path)
     world.conductor.cancel()
     assert world.batch.ended == ["job-1"]
     world.tell("job-1", SPOT)

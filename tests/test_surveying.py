@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from platforms import PLATFORMS, find_platform
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.image import ImageNeed, JobImage
 from snakemake_executor_plugin_batchx.plan.job_options import NO_OPTIONS, JobOptions, read_resources
 from snakemake_executor_plugin_batchx.plan.options import OPTIONS
-from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.plan.request import DEFAULT_QUEUE, RequestPlanner, Wish
 from snakemake_executor_plugin_batchx.plan.resources import read_demand
 from snakemake_executor_plugin_batchx.plan.values import Problems
@@ -23,22 +23,6 @@ from snakemake_executor_plugin_batchx.surveying import (
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"
 OWN_DEFINITION = "job-definition://mine"
-
-PLATFORMS = {
-    each.queue: each
-    for each in (
-        Platform("ec2", gpu_models=frozenset()),
-        Platform("arm", architecture="arm64"),
-        Platform("fair", has_policy=True),
-        Platform("fargate", is_fargate=True, architecture=None),
-    )
-}
-
-
-def find_platform(queue: str) -> Platform:
-    if queue not in PLATFORMS:
-        raise BatchxError(f"Job queue {queue} does not exist.")
-    return PLATFORMS[queue]
 
 
 def make_wish(name: str, container: str = "debian:12", **resources: Any) -> Wish:

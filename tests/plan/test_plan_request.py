@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from platforms import find_platform
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.container_options import ContainerOptions
 from snakemake_executor_plugin_batchx.plan.image import NO_IMAGE, ImageNeed, JobImage
 from snakemake_executor_plugin_batchx.plan.job_options import NO_OPTIONS, JobOptions, read_resources
-from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.plan.request import (
     DEFAULT_QUEUE,
     JobRequest,
@@ -20,25 +20,6 @@ from snakemake_executor_plugin_batchx.plan.resources import Demand, read_demand
 
 ROLE = "arn:aws:iam::123456789012:role/me"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"
-
-PLATFORMS = {
-    each.queue: each
-    for each in (
-        Platform("ec2", gpu_models=frozenset()),
-        Platform("arm", architecture="arm64"),
-        Platform("fair", has_policy=True),
-        Platform("gpu", gpu_models=frozenset({"NVIDIA T4"})),
-        Platform("fargate", is_fargate=True, architecture=None),
-        Platform("fair-fargate", is_fargate=True, architecture=None, has_policy=True),
-        Platform("local", local_runner="docker"),
-    )
-}
-
-
-def find_platform(queue: str) -> Platform:
-    if queue not in PLATFORMS:
-        raise BatchxError(f"Job queue {queue} does not exist.")
-    return PLATFORMS[queue]
 
 
 def make_planner(
