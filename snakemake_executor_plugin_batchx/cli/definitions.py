@@ -33,9 +33,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "definitions",
         help="list, export or prune the job definitions that runs registered",
-        description="A run registers one job definition for each rule and image, and finds it "
-        "again later by its name. One is superseded when another was registered later for the "
-        "same rule of the same workflow, or a newer revision under its own name.",
+        description="A run registers one job definition for each rule, image and set of options, "
+        "and finds it again later by its name. One is superseded when another was registered later "
+        "for the same rule of the same workflow, or a newer revision under its own name.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list them by workflow and rule")
