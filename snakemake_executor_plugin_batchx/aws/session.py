@@ -191,6 +191,9 @@ def _make_embedded_session(
         region_name=embedded.region,
     )
     endpoint = embedded.endpoint_url
+    make_client = functools.partial(
+        session.client, endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
+    )
     return AwsSession(
         region=embedded.region,
         batch_client=session.client(
@@ -199,18 +202,8 @@ def _make_embedded_session(
         s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
         credentials=session.get_credentials(),
         ca_bundle=None,
-        make_ecr_client=functools.partial(
-            session.client, "ecr", endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
-        ),
-        read_login=functools.partial(
-            read_login,
-            functools.partial(
-                session.client,
-                "secretsmanager",
-                endpoint_url=endpoint,
-                config=ECR_CONFIG.merge(NO_PROXY),
-            ),
-        ),
+        make_ecr_client=functools.partial(make_client, "ecr"),
+        read_login=functools.partial(read_login, functools.partial(make_client, "secretsmanager")),
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",
