@@ -34,6 +34,7 @@ import boto3
 import botocore.exceptions
 from rclone_server import find_port, find_rclone, serve_folder
 
+from snakemake_executor_plugin_batchx.packets import make_packet
 from snakemake_executor_plugin_batchx.spec import (
     SPEC_VERSION,
     Blob,
@@ -42,7 +43,6 @@ from snakemake_executor_plugin_batchx.spec import (
     SharedSpec,
     StorageFile,
     encode,
-    make_packet,
 )
 
 FILES = 100

@@ -1,31 +1,25 @@
 """The wire format between head and job: what a job shall do, and what came of it.
 
-Both travel as one *packet* each: a JSON header followed by any number of byte ranges. A job spec
-packet has what all jobs of a submission share in its header and one range a job; a result packet
-has the job's verdict and file list in its header and the small output files as ranges. A reader
-needs the first kilobytes and then the ranges it wants, so an array child reads its own spec, and a
-later job its input from an earlier job's result, without moving the rest.
+Both travel as one *packet* each (packets.py): a job spec packet has what all jobs of a submission
+share in its header and one range a job; a result packet has the job's verdict and file list in its
+header and the small output files as ranges.
 
 Standard library only: this module runs on both sides.
 """
 
 import dataclasses
 import functools
-import json
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-SPEC_VERSION = 3
-
-MAGIC = b"batchx1 "
-PREFIX_BYTES = len(MAGIC) + 12 + 1  # magic, twelve digits of header length, newline
-
-FIRST_READ_BYTES = 64 * 1024  # asked for before the header's length is known
+SPEC_VERSION = 4
 
 SMALL_FILE_BYTES = 1024 * 1024  # up to this a result file travels inside the result packet
+
+TAIL_BYTES = 64 * 1024  # so much of the end of a job's output travels in its result
 
 EXIT_LEASE_LOST = 113
 """Exit code of a job that found another submission of itself at work (job/lease.py)."""
@@ -155,7 +149,8 @@ class SharedSpec:
     `start_dir` (where Snakemake starts) and `work_dir` (what relative paths refer to) are
     relative to where it is unpacked. `envvars` may hold secrets: they travel here only. `packages`
     are those that parsing the workflow imports, `places` paths of the head and the tokens that
-    stand for them, `project` the head's folder that holds all sources (job/places.py).
+    stand for them, `project` the head's folder that holds all sources (job/places.py). With
+    `keeps_output` jobs that succeed leave what they wrote to their output, too.
     """
 
     version: int
@@ -169,6 +164,7 @@ class SharedSpec:
     packages: PackagesSpec | None = None
     places: dict[str, str] = field(default_factory=dict)
     project: str = ""
+    keeps_output: bool = False
 
     def list_source_hashes(self) -> list[str]:
         """Return what tells one state of the workflow's sources and packages from another."""
@@ -226,7 +222,9 @@ class Result:
     """What came of a job.
 
     `attempt` is Batch's count of starts; `exit_code` is the tool's own, `problem` a sentence where
-    the job failed for another reason than its tool, `tail` the end of its output.
+    the job failed for another reason than its tool. Of the output, which had `output_bytes`, the
+    end stands in `tail`; where that is not all, `output` is the beginning, as far as it was kept.
+    `rule` is the one of a group whose tool failed.
     """
 
     version: int
@@ -236,6 +234,9 @@ class Result:
     tail: str
     files: tuple[Entry, ...]
     usage: Usage
+    output_bytes: int = 0
+    output: Blob | None = None
+    rule: str = ""
 
 
 T = TypeVar("T")
@@ -290,60 +291,3 @@ def _decode(kind: Any, value: Any) -> Any:
             return None
         return _decode(next(arg for arg in args if arg is not types.NoneType), value)
     return value
-
-
-def make_packet(header: Mapping[str, Any], parts: Sequence[bytes]) -> bytes:
-    """Join a JSON header and byte ranges into one object.
-
-    The header gets a key `parts` with offset and length of each range, counted from the end of
-    the header (`get_body_offset` tells where that is).
-    """
-    spans, offset = [], 0
-    for part in parts:
-        spans.append([offset, len(part)])
-        offset += len(part)
-    text = json.dumps({**header, "parts": spans}, separators=(",", ":")).encode()
-    return b"".join([MAGIC, b"%012d\n" % len(text), text, *parts])
-
-
-def get_body_offset(first_bytes: bytes) -> int:
-    """Return where the ranges of a packet begin, from its first bytes.
-
-    Raises ValueError where the bytes are not the start of a packet of this version.
-    """
-    if len(first_bytes) < PREFIX_BYTES or not first_bytes.startswith(MAGIC):
-        raise ValueError("not a batchx packet, or one of another version")
-    return PREFIX_BYTES + int(first_bytes[len(MAGIC) : PREFIX_BYTES - 1])
-
-
-@dataclass(frozen=True)
-class Packet:
-    """An opened packet: its header, and a way to read its ranges."""
-
-    header: dict[str, Any]
-    body_offset: int
-    read_range: Callable[[int, int], bytes]
-
-    def read_part(self, index: int) -> bytes:
-        """Return one of the packet's ranges; raises IndexError where there is none."""
-        offset, size = self.header["parts"][index]
-        return self.read_range(self.body_offset + offset, size) if size else b""
-
-
-def open_packet(read_range: Callable[[int, int], bytes]) -> Packet:
-    """Open a packet through `read_range(offset, size)`, which may return fewer bytes at the end.
-
-    What the first read brought is not read again, so a small packet costs one request.
-    """
-    first = read_range(0, FIRST_READ_BYTES)
-    body_offset = get_body_offset(first)
-    if body_offset > len(first):
-        first += read_range(len(first), body_offset - len(first))
-    is_whole = len(first) < FIRST_READ_BYTES
-
-    def read(offset: int, size: int) -> bytes:
-        if is_whole or offset + size <= len(first):
-            return first[offset : offset + size]
-        return read_range(offset, size)
-
-    return Packet(json.loads(first[PREFIX_BYTES:body_offset]), body_offset, read)

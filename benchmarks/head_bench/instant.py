@@ -16,6 +16,7 @@ from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
 from snakemake_executor_plugin_batchx.local.workers import Workers
+from snakemake_executor_plugin_batchx.packets import open_packet
 from snakemake_executor_plugin_batchx.spec import (
     JOB_MODULE,
     SPEC_VERSION,
@@ -25,7 +26,6 @@ from snakemake_executor_plugin_batchx.spec import (
     Result,
     Usage,
     decode,
-    open_packet,
 )
 from snakemake_executor_plugin_batchx.storage.fetch import HERE, make_result_packet
 

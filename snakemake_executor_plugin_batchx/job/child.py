@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from snakemake_executor_plugin_batchx.job.kept_output import KeptOutput, choose_kept_bytes
 from snakemake_executor_plugin_batchx.job.note import (
     Note,
+    NotePage,
     make_problem,
-    read_note,
     record_errors,
-    write_note,
 )
 from snakemake_executor_plugin_batchx.job.objects import KEEP_COPIES, open_objects, send_objects
 from snakemake_executor_plugin_batchx.job.places import Places
@@ -28,6 +28,7 @@ from snakemake_executor_plugin_batchx.job.tail import TailPump
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, JobSpec
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
+from snakemake_executor_plugin_batchx.storage.room import find_free_bytes
 
 TERM_GRACE_SECONDS = 10.0
 """Of the 30 s that Batch gives between SIGTERM and SIGKILL; the rest is for sending the log.
@@ -51,13 +52,13 @@ class TerminatedError(Exception):
 class Place:
     """Where a job's Snakemake works: absolute paths.
 
-    `start_dir` is where Snakemake starts, `note_path` where it leaves word of a failure, `places`
-    what stands for what in params and commands (job/places.py), `kept` what the host keeps,
-    `s3_options` what is asked of S3 for the user's objects.
+    `start_dir` is where Snakemake starts, `output_path` where the beginning of its output is kept,
+    `places` what stands for what in params and commands (job/places.py), `kept` what the host
+    keeps, `s3_options` what is asked of S3 for the user's objects.
     """
 
     start_dir: Path
-    note_path: Path
+    output_path: Path
     places: Places
     kept: KeptFiles | None = None
     s3_options: S3Options = PLAIN_OPTIONS
@@ -67,15 +68,18 @@ class Place:
 class ChildOutcome:
     """How the child ended.
 
-    `exit_code` is its tool's; `problem` a sentence if it was not the tool's fault; CPU seconds and
-    the largest resident set (MiB) are those of it and its tools.
+    `exit_code` is its tool's; `problem` a sentence if it was not the tool's fault; `output_bytes`
+    are all that it wrote, `tail` is the end of that; `rule` is the one whose tool failed. CPU
+    seconds and the largest resident set (MiB) are those of it and its tools.
     """
 
     exit_code: int
     problem: str | None
-    tail: str
-    cpu_seconds: float
-    peak_memory_mib: float
+    tail: str = ""
+    output_bytes: int = 0
+    rule: str = ""
+    cpu_seconds: float = 0.0
+    peak_memory_mib: float = 0.0
 
 
 def run_in_child(job: JobSpec, place: Place, on_ready: OnReady) -> ChildOutcome:
@@ -83,14 +87,16 @@ def run_in_child(job: JobSpec, place: Place, on_ready: OnReady) -> ChildOutcome:
 
     SIGTERM, which the entry turns into TerminatedError, ends the child and all its tools first.
     """
-    pump = TailPump(_forward)
+    kept = KeptOutput(place.output_path, choose_kept_bytes(find_free_bytes(str(place.start_dir))))
+    page = NotePage()
+    pump = TailPump(_forward, kept)
     sys.stdout.flush()
     sys.stderr.flush()
     # A SIGTERM between the fork and the `try` would leave a child that nobody ends.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
-        work = functools.partial(_call_snakemake, job, place, on_ready)
+        work = functools.partial(_call_snakemake, job, place, on_ready, page)
         _become_snakemake(work, place.start_dir, pump.write_fd)
     problem = None
     try:
@@ -105,11 +111,13 @@ def run_in_child(job: JobSpec, place: Place, on_ready: OnReady) -> ChildOutcome:
     finally:
         _kill_group(pid)  # what the tool left running in the background
     tail = pump.finish(TAIL_GRACE_SECONDS)
-    code, problem = _read_note(place.note_path, os.waitstatus_to_exitcode(status), problem)
+    note = _read_note(page, os.waitstatus_to_exitcode(status), problem)
     return ChildOutcome(
-        exit_code=code,
-        problem=problem,
+        exit_code=note.exit_code,
+        problem=note.problem,
+        rule=note.rule,
         tail=tail,
+        output_bytes=kept.size,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         peak_memory_mib=usage.ru_maxrss / 1024,
     )
@@ -148,7 +156,7 @@ def _become_snakemake(work: Callable[[], int], start_dir: Path, output_fd: int) 
         os._exit(code)  # nothing of the parent's may be unwound here
 
 
-def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
+def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady, page: NotePage) -> int:
     # The parent has loaded these while the inputs arrived.
     from snakemake import cli  # noqa: PLC0415
     from snakemake_interface_executor_plugins.registry import (  # noqa: PLC0415
@@ -161,8 +169,7 @@ def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
         make_guard,
     )
 
-    note_path = place.note_path
-    guard = make_guard(job.steps, note_path, on_ready, place.places)
+    guard = make_guard(job.steps, page, on_ready, place.places)
     ExecutorPluginRegistry().register_plugin(PLUGIN_NAME, guard)
     know_checkpoints(job.checkpoints)
     objects = open_objects(job, place.kept, place.s3_options)
@@ -174,9 +181,9 @@ def _call_snakemake(job: JobSpec, place: Place, on_ready: OnReady) -> int:
         except SystemExit as ending:
             code = ending.code if isinstance(ending.code, int) else int(bool(ending.code))
     if code:
-        write_note(note_path, Note(code, make_problem(errors)))
+        page.write(Note(code, make_problem(errors)))
     if objects:
-        code = send_objects(objects, note_path) or code
+        code = send_objects(objects, page) or code
     return code
 
 
@@ -213,11 +220,8 @@ def _signal_group(pid: int, number: int) -> None:
         return
 
 
-def _read_note(path: Path, status: int, problem: str | None) -> tuple[int, str | None]:
+def _read_note(page: NotePage, status: int, problem: str | None) -> Note:
     """Return the exit code to report and why, from the guard's note and the child's own end."""
     if problem:
-        return EXIT_TERMINATED, problem
-    note = read_note(path)
-    if note:
-        return note.exit_code, note.problem
-    return (128 - status if status < 0 else status), None
+        return Note(EXIT_TERMINATED, problem)
+    return page.read() or Note(128 - status if status < 0 else status, None)

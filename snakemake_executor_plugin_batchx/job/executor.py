@@ -5,10 +5,10 @@ listed while parsing and is not there, a random number, another time of day), ru
 give a wrong result with exit code 0. So each rule instance is compared with what the head saw.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,11 +18,12 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_batchx.job.child import OnReady
 from snakemake_executor_plugin_batchx.job.image import find_python_problem, is_in_image
-from snakemake_executor_plugin_batchx.job.note import Note, write_note
+from snakemake_executor_plugin_batchx.job.note import Note, NotePage
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.job.step import describe_step
 from snakemake_executor_plugin_batchx.job.values import describe_values, find_changed_value
 from snakemake_executor_plugin_batchx.spec import ExpectedStep
+from snakemake_executor_plugin_batchx.storage.room import find_full_disk
 
 PLUGIN_NAME = "snakemake_executor_plugin_batchx_guard"
 """The full name, as Snakemake's registry wants it; `--executor batchx-guard` in arguments."""
@@ -102,21 +103,34 @@ def list_missing_outputs(step: Any) -> list[str]:
 
 
 def _refuse_difference(
-    step: Any, steps: Sequence[ExpectedStep], places: Places, note_path: Path
+    step: Any, steps: Sequence[ExpectedStep], places: Places, page: NotePage
 ) -> None:
     seen = replace(describe_step(step), values=describe_values(step, places))
     difference = find_difference(seen, steps)
     if difference:
-        write_note(note_path, Note(1, difference))
+        page.write(Note(1, difference))
         raise WorkflowError(difference)
 
 
+def _find_problem(step: Any, code: int) -> str | None:
+    """Return why a tool failed, where more is known than its exit code.
+
+    To be asked at once: Snakemake removes what the tool has made.
+    """
+    full = None
+    with contextlib.suppress(OSError):  # the folder has gone, or its server
+        full = find_full_disk(os.getcwd())
+    if full:
+        return f"{full} where its command worked, which ended with exit code {code}."
+    return find_python_problem(step, os.environ["PATH"]) if is_in_image() else None
+
+
 def make_guard(
-    steps: Sequence[ExpectedStep], note_path: Path, on_ready: OnReady, places: Places
+    steps: Sequence[ExpectedStep], page: NotePage, on_ready: OnReady, places: Places
 ) -> SimpleNamespace:
     """Return an executor plugin that runs only `steps` and notes why a job failed.
 
-    It leaves a note of that at `note_path` for the entry.
+    It leaves a note of that on `page` for the entry.
     """
 
     class Executor(LocalExecutor):  # type: ignore[misc]
@@ -128,7 +142,7 @@ def make_guard(
 
         def run_job(self, job: Any) -> None:
             for step in job.jobs if job.is_group() else [job]:
-                _refuse_difference(step, steps, places, note_path)
+                _refuse_difference(step, steps, places, page)
                 # `retries:` of a rule wins over --retries 0, but trying again is the head's.
                 step.rule.restart_times = 0
             super().run_job(job)
@@ -140,14 +154,11 @@ def make_guard(
                 code = find_exit_code(error)
                 # A service is ended when its last reader is done: that is no failure.
                 if code and not job.is_service:
-                    problem = (
-                        find_python_problem(job, os.environ["PATH"]) if is_in_image() else None
-                    )
-                    write_note(note_path, Note(code, problem))
+                    page.write(Note(code, _find_problem(job, code), job.rule.name))
                 raise
             missing = list_missing_outputs(job)
             if missing:
                 problem = f"Rule {job.rule.name} ended well but did not make {', '.join(missing)}."
-                write_note(note_path, Note(1, problem))
+                page.write(Note(1, problem))
 
     return SimpleNamespace(Executor=Executor, common_settings=common_settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.job.note import Note, write_note
+from snakemake_executor_plugin_batchx.job.note import Note, NotePage
 from snakemake_executor_plugin_batchx.job.usage import choose_transfer_memory
 from snakemake_executor_plugin_batchx.spec import JobSpec
 from snakemake_executor_plugin_batchx.storage.kept_files import KeptFiles
@@ -51,14 +51,14 @@ def open_objects(
     return objects
 
 
-def send_objects(objects: "JobObjects", note_path: Path) -> int:
+def send_objects(objects: "JobObjects", page: NotePage) -> int:
     """Send what Snakemake stored; return an exit code. A failure leaves a note."""
     with objects:
         try:
             objects.send_made()
         except (BatchxError, OSError) as error:
             problem = f"The job's outputs could not be sent to S3: {error}"
-            write_note(note_path, Note(1, problem))
+            page.write(Note(1, problem))
             print(f"batchx: {problem}", file=sys.stderr, flush=True)  # noqa: T201
             return 1
     return 0

@@ -55,15 +55,16 @@ from snakemake_executor_plugin_batchx.job.usage import (
     has_own_group,
     read_memory,
 )
+from snakemake_executor_plugin_batchx.packets import open_packet
 from snakemake_executor_plugin_batchx.spec import (
     EXIT_TERMINATED,
     SPEC_VERSION,
+    TAIL_BYTES,
     JobSpec,
     Result,
     SharedSpec,
     Usage,
     decode,
-    open_packet,
 )
 from snakemake_executor_plugin_batchx.storage.fetch import make_result_packet
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
@@ -75,6 +76,8 @@ from snakemake_executor_plugin_batchx.storage.transfer import Transfer
 from snakemake_executor_plugin_batchx.version import __version__
 
 MIB = 1024 * 1024
+
+OUTPUT_NAME = "output.log"
 
 
 @dataclass
@@ -139,10 +142,10 @@ class JobRun:
                 open_host_cache(self._job.host_cache) as cache,
             ):
                 outcome, work_dir = self._work(scratch, cache)
-                return self._report(outcome, work_dir)
+                return self._report(outcome, work_dir, scratch / OUTPUT_NAME)
         except ScratchError as error:
             nowhere = Path(os.devnull)  # nothing was made, so nothing is looked for
-            return self._report(ChildOutcome(1, str(error), "", 0, 0), nowhere)
+            return self._report(ChildOutcome(1, str(error)), nowhere, nowhere)
 
     def _work(self, scratch: Path, cache: HostCache | None) -> tuple[ChildOutcome, Path]:
         top = scratch
@@ -157,9 +160,7 @@ class JobRun:
                 self._loader.join()
                 self._clock.staged = time.monotonic()
                 self._set_environment(scratch)
-                places = make_job_places(self._shared.places, self._shared.project, str(top))
-                start_dir, note_path = top / self._shared.start_dir, scratch / "note.json"
-                place = Place(start_dir, note_path, places, cache, self._s3_options)
+                place = self._make_place(scratch, top, cache)
                 provide_packages(self._store, self._shared, scratch)
                 job, end_parsing = prepare_parsing(job, sources, os.environ)
                 job, contain = self._enter_image(job)
@@ -172,15 +173,24 @@ class JobRun:
                 require_single_thread()
                 outcome = run_in_child(job, place, on_ready)
         except TerminatedError:
-            outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).", "", 0, 0)
+            outcome = ChildOutcome(EXIT_TERMINATED, "Batch ended this job (SIGTERM).")
         except ImageError as error:
-            outcome = ChildOutcome(1, str(error), "", 0, 0)
+            outcome = ChildOutcome(1, str(error))
         except (BatchxError, OSError) as error:
             problem = f"The job's files could not be put in place: {error}"
-            outcome = ChildOutcome(1, problem, "", 0, 0)
+            outcome = ChildOutcome(1, problem)
         self._clock.staged = self._clock.staged or time.monotonic()
         self._clock.worked = time.monotonic()
         return outcome, top / self._shared.work_dir
+
+    def _make_place(self, scratch: Path, top: Path, cache: HostCache | None) -> Place:
+        return Place(
+            start_dir=top / self._shared.start_dir,
+            output_path=scratch / OUTPUT_NAME,
+            places=make_job_places(self._shared.places, self._shared.project, str(top)),
+            kept=cache,
+            s3_options=self._s3_options,
+        )
 
     def _stage_in(
         self,
@@ -242,14 +252,13 @@ class JobRun:
         os.environ.update(self._shared.envvars)
         os.environ.update(self._job.passed)
 
-    def _report(self, outcome: ChildOutcome, work_dir: Path) -> int:
+    def _report(self, outcome: ChildOutcome, work_dir: Path, output_path: Path) -> int:
         """Send products and result; a job that cannot do that has failed."""
         is_whole = not outcome.exit_code or "--keep-incomplete" in self._job.argv
         kinds = {"output", "log", "benchmark"} if is_whole else {"log", "benchmark"}
         products = [product for product in self._job.products if product.kind in kinds]
         collected, problem = Collected((), ()), outcome.problem
-        exit_code = outcome.exit_code
-        bytes_out = 0
+        exit_code, bytes_out = outcome.exit_code, 0
         try:
             with Transfer(self._store, self._memory_bytes) as transfer:
                 collected = collect_products(transfer, work_dir, products, self._root)
@@ -267,10 +276,30 @@ class JobRun:
             tail=outcome.tail,
             files=collected.entries,
             usage=self._measure(outcome, bytes_out + sum(map(len, collected.parts))),
+            output_bytes=outcome.output_bytes,
+            rule=outcome.rule if len(self._job.steps) > 1 else "",
         )
+        self._write_result(result, collected)
+        is_wanted = exit_code or self._shared.keeps_output
+        if is_wanted and outcome.output_bytes > TAIL_BYTES:
+            self._add_output(result, collected, output_path)
+        return exit_code
+
+    def _write_result(self, result: Result, collected: Collected) -> None:
         packet = make_result_packet(result, collected.parts)
         self._store.write_bytes(self._job.result_key, packet)
-        return exit_code
+
+    def _add_output(self, result: Result, collected: Collected, path: Path) -> None:
+        """Send the beginning of the output, and the result again with it.
+
+        The result is there before, for SIGKILL may be near; and no job fails for its log.
+        """
+        try:
+            with Transfer(self._store, self._memory_bytes) as transfer:
+                output = transfer.send_file(path, self._root.get_data_key, may_exist=True)
+            self._write_result(replace(result, output=output), collected)
+        except (BatchxError, OSError) as error:
+            print(f"batchx: only the end of the output is kept: {error}", file=sys.stderr)  # noqa: T201
 
     def _measure(self, outcome: ChildOutcome, bytes_out: int) -> Usage:
         memory = read_memory()

@@ -1,23 +1,26 @@
-"""The end of a job's output: kept for its result while all of it goes on to the log."""
+"""The end of a job's output: held for its result while all of it goes on to the log."""
 
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
 
-TAIL_BYTES = 64 * 1024
+from snakemake_executor_plugin_batchx.job.kept_output import KeptOutput
+from snakemake_executor_plugin_batchx.spec import TAIL_BYTES
+
 READ_BYTES = 64 * 1024
 
 
 class TailPump:
-    """Copies what comes through a pipe to `forward` and keeps its last TAIL_BYTES.
+    """Copies what comes through a pipe to `forward` and `kept`, and holds its last TAIL_BYTES.
 
     The writing end is `write_fd`: make it a child's stdout and stderr, then call
     `close_writer`. `finish` waits for the end of the stream and returns the tail.
     """
 
-    def __init__(self, forward: Callable[[bytes], object]) -> None:
+    def __init__(self, forward: Callable[[bytes], object], kept: KeptOutput) -> None:
         self._forward = forward
+        self._kept = kept
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._lock = threading.Lock()
@@ -43,6 +46,7 @@ class TailPump:
         with os.fdopen(self._read_fd, "rb", buffering=0) as stream:
             while chunk := stream.read(READ_BYTES):
                 self._forward(chunk)
+                self._kept.add(chunk)
                 with self._lock:
                     self._chunks.append(chunk)
                     self._size += len(chunk)

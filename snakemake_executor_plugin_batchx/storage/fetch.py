@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.spec import (
-    Blob,
-    Entry,
-    Product,
-    Result,
-    decode,
-    encode,
-    make_packet,
-    open_packet,
-)
+from snakemake_executor_plugin_batchx.packets import make_packet, open_packet
+from snakemake_executor_plugin_batchx.spec import Blob, Entry, Product, Result, decode, encode
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer, place_content
 from snakemake_executor_plugin_batchx.storage.tree import (

@@ -55,6 +55,10 @@ SENTENCES = {
     "InvalidAccessKeyId": (
         "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment."
     ),
+    "RequestTimeTooSkewed": (
+        "S3 refuses {action} because this machine's clock does not show the time: let it be set by "
+        "the network (timedatectl set-ntp true, say)."
+    ),
     "ExpiredToken": "The AWS credentials in use have expired: renew them (aws sso login, say).",
     "PermanentRedirect": (
         "S3 bucket {bucket} is in another region: set --batchx-region to the bucket's and queue's."

@@ -4,12 +4,19 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.storage.words import format_size
 
 FindFree = Callable[[str], int]
 """Returns how many bytes are free on the disk of a folder."""
+
+FULL_BYTES = 1024 * 1024
+"""A disk with less is full: what a tool wanted to write last did not fit."""
+
+MeasureDisk = Callable[[str], Any]
+"""Returns what os.statvfs tells of the disk of a folder."""
 
 
 class NoRoomError(BatchxError):
@@ -34,3 +41,17 @@ def check_room(
             f"{format_size(free)}: take a larger disk, or a folder on another volume (of jobs, "
             "--batchx-scratch)."
         )
+
+
+def find_full_disk(folder: str, measure: MeasureDisk = os.statvfs) -> str | None:
+    """Return a clause on how full the disk of a folder is if it is full, else None.
+
+    What is reserved for the superuser is free for jobs that run as such.
+    """
+    disk = measure(folder)
+    blocks = disk.f_bavail if os.geteuid() else disk.f_bfree
+    free_bytes = blocks * disk.f_frsize
+    if free_bytes >= FULL_BYTES:
+        return None
+    free, total = format_size(free_bytes), format_size(disk.f_blocks * disk.f_frsize)
+    return f"no space left on device: {free} of {total} are free"

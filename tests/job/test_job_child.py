@@ -29,7 +29,7 @@ from snakemake_executor_plugin_batchx.spec import JobSpec, decode, encode
 signal.signal(signal.SIGTERM, raise_terminated)
 folder = Path(sys.argv[1])
 job = decode(JobSpec, json.loads((folder / "job.json").read_text()))
-place = Place(folder / "start", folder / "note.json", Places({}))
+place = Place(folder / "start", folder / "output.log", Places({}))
 outcome = run_in_child(job, place, lambda jobs: None)
 (folder / "outcome.json").write_text(json.dumps(encode(outcome)))
 """
@@ -111,6 +111,8 @@ def test_a_workflow_is_run_and_its_output_kept_and_forwarded(parent: Parent) -> 
     assert (outcome.exit_code, outcome.problem) == (0, None)
     assert parent.read("out.txt") == "x\n"
     assert {"told", "asked"} <= set(outcome.tail.splitlines())
+    assert (parent.folder / "output.log").read_text() == outcome.tail
+    assert outcome.output_bytes == len(outcome.tail)
     assert {"told", "asked"} <= set(output.splitlines())
     assert outcome.cpu_seconds > 0
     assert outcome.peak_memory_mib > 1

@@ -1,46 +1,55 @@
 """The note from child to parent: the first word counts, and half a word is none."""
 
 import logging
-from pathlib import Path
+import os
 from types import SimpleNamespace
 
 import pytest
 
 from snakemake_executor_plugin_batchx.job.note import (
     CLOSING_WORDS,
-    PART_SUFFIX,
+    PROBLEM_CHARACTERS,
     SNAKEMAKE_LOGGER,
     Note,
+    NotePage,
     make_problem,
-    read_note,
     record_errors,
-    write_note,
 )
 
 
 @pytest.mark.parametrize("note", [Note(3, None), Note(1, "Größe „falsch“\nzwei")])
-def test_a_note_is_read_as_it_was_written(tmp_path: Path, note: Note) -> None:
-    write_note(tmp_path / "note", note)
-    assert read_note(tmp_path / "note") == note
+def test_a_note_is_read_as_it_was_written(note: Note) -> None:
+    page = NotePage()
+    page.write(note)
+    assert page.read() == note
 
 
-def test_without_a_note_there_is_none(tmp_path: Path) -> None:
-    assert read_note(tmp_path / "note") is None
+def test_without_a_note_there_is_none() -> None:
+    assert NotePage().read() is None
 
 
-def test_the_first_note_counts(tmp_path: Path) -> None:
-    write_note(tmp_path / "note", Note(3, None))
-    write_note(tmp_path / "note", Note(1, "Snakemake failed."))
-    assert read_note(tmp_path / "note") == Note(3, None)
+def test_the_first_note_counts() -> None:
+    page = NotePage()
+    page.write(Note(3, None))
+    page.write(Note(1, "Snakemake failed."))
+    assert page.read() == Note(3, None)
 
 
-def test_a_note_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    # A file that the writing cannot go into stands for a full disk.
-    path = tmp_path / "note"
-    path.with_name(path.name + PART_SUFFIX).mkdir()
-    with pytest.raises(OSError, match="Is a directory"):
-        write_note(path, Note(1, "too late"))
-    assert read_note(path) is None
+@pytest.mark.parametrize("character", ["x", "\n", "ü", "🧬"])
+def test_a_long_problem_is_cut(character: str) -> None:
+    page = NotePage()
+    page.write(Note(1, character * 1_000_000))
+    assert page.read() == Note(1, character * PROBLEM_CHARACTERS)
+
+
+def test_a_child_leaves_a_note_to_its_parent() -> None:
+    page = NotePage()
+    child = os.fork()
+    if child == 0:
+        page.write(Note(7, "said by the child"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert page.read() == Note(7, "said by the child")
 
 
 def log(level: int, text: str, event: object) -> None:

@@ -1,18 +1,23 @@
 """The tail: all goes on, the end is kept."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from snakemake_executor_plugin_batchx.job.tail import TAIL_BYTES, TailPump
+from snakemake_executor_plugin_batchx.job.kept_output import KeptOutput
+from snakemake_executor_plugin_batchx.job.tail import TailPump
+from snakemake_executor_plugin_batchx.spec import TAIL_BYTES
 
 DEADLINE_SECONDS = 60
 
 
-def pump_chunks(chunks: list[bytes]) -> tuple[bytes, str]:
+def pump_chunks(
+    chunks: list[bytes], path: Path = Path(os.devnull), kept_bytes: int = 0
+) -> tuple[bytes, str]:
     """Return what is forwarded and the tail, for these writes to the pipe."""
     forwarded: list[bytes] = []
-    pump = TailPump(forwarded.append)
+    pump = TailPump(forwarded.append, KeptOutput(path, kept_bytes))
     pump.start()
     for chunk in chunks:
         view = memoryview(chunk)
@@ -59,7 +64,7 @@ def test_a_tail_is_text_whatever_a_tool_writes(data: bytes, tail: str) -> None:
 
 def test_who_keeps_the_pipe_open_is_not_waited_for() -> None:
     forwarded: list[bytes] = []
-    pump = TailPump(forwarded.append)
+    pump = TailPump(forwarded.append, KeptOutput(Path(os.devnull), 0))
     left_open = os.dup(pump.write_fd)
     pump.start()
     pump.close_writer()
@@ -67,3 +72,11 @@ def test_who_keeps_the_pipe_open_is_not_waited_for() -> None:
     os.write(left_open, b"late")
     os.close(left_open)
     assert pump.finish(DEADLINE_SECONDS) == "late"
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 9_999, 10_000, 10_001, 1_000_000])
+def test_the_beginning_goes_to_a_file_too(tmp_path: Path, kept_bytes: int) -> None:
+    chunks = [b"%09d\n" % number * 100 for number in range(10)]
+    forwarded, _ = pump_chunks(chunks, tmp_path / "output", kept_bytes)
+    assert forwarded == b"".join(chunks)
+    assert (tmp_path / "output").read_bytes() == forwarded[:kept_bytes]

@@ -1,10 +1,17 @@
 """Whether a disk has room."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from snakemake_executor_plugin_batchx.storage.room import NoRoomError, check_room, find_free_bytes
+from snakemake_executor_plugin_batchx.storage.room import (
+    FULL_BYTES,
+    NoRoomError,
+    check_room,
+    find_free_bytes,
+    find_full_disk,
+)
 
 GIB = 1024**3
 
@@ -41,3 +48,16 @@ def test_the_disk_is_asked(tmp_path: Path) -> None:
     check_room(tmp_path, 1, "One byte")
     with pytest.raises(NoRoomError, match="--batchx-scratch"):
         check_room(tmp_path, 2**70, "Too much")
+
+
+@pytest.mark.parametrize(
+    ("free", "words"),
+    [
+        (FULL_BYTES, None),
+        (FULL_BYTES - 1, "no space left on device: 1024.0 KiB of 8.0 MiB are free"),
+        (0, "no space left on device: 0 B of 8.0 MiB are free"),
+    ],
+)
+def test_a_full_disk_is_told(free: int, words: str | None) -> None:
+    disk = SimpleNamespace(f_frsize=1, f_blocks=8 * 1024**2, f_bfree=free, f_bavail=free)
+    assert find_full_disk("/tmp", lambda _: disk) == words
