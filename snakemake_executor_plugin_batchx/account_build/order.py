@@ -149,4 +149,6 @@ class AccountBuild:
             stack.pop_all()
         if state.status == "SUCCEEDED":
             return None
-        return judge_failure(state, None, image=image, memory_mib=memory_mib).message
+        told = judge_failure(state, None, image=image, memory_mib=memory_mib).message
+        log = state.last_attempt.log if state.last_attempt else None
+        return f"{told}\nIts output is in CloudWatch, log stream {log.stream}" if log else told

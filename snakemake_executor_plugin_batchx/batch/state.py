@@ -1,29 +1,82 @@
 """What DescribeJobs tells of a job, as plain frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from snakemake_executor_plugin_batchx.plan.container_logs import (
+    LogAddress,
+    find_containers,
+    find_log_address,
+)
+
 TERMINAL = frozenset({"SUCCEEDED", "FAILED"})
+
+STOPPED_CODES = frozenset({137, 143})
+"""Exit codes of containers that ECS stops because an essential one has ended."""
+
+
+@dataclass(frozen=True)
+class ContainerEnd:
+    """How a container of an attempt ended: no exit code where it never ran.
+
+    `name` is empty where the job has one container, `log` None where CloudWatch has nothing of it.
+    """
+
+    name: str
+    exit_code: int | None = None
+    reason: str = ""
+    log: LogAddress | None = None
+    is_essential: bool = True
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One start of a job: exit code and reasons are missing where the container never ran."""
+    """One start of a job, with all its containers."""
 
-    exit_code: int | None
-    reason: str
-    status_reason: str
-    log_stream: str | None
+    containers: tuple[ContainerEnd, ...]
+    status_reason: str = ""
+
+    @property
+    def decider(self) -> ContainerEnd:
+        """The container that ended the attempt.
+
+        An essential one: what it ends, ECS stops by SIGTERM and SIGKILL, and those codes tell
+        nothing (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
+        task_definition_parameters.html, essential).
+        """
+        return max(self.containers, key=_weigh_end, default=ContainerEnd(""))
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the container that ended the attempt."""
+        return self.decider.exit_code
+
+    @property
+    def reason(self) -> str:
+        """What the host's agent says of the container that ended the attempt."""
+        return self.decider.reason
+
+    @property
+    def log(self) -> LogAddress | None:
+        """Where the container that ended the attempt wrote to."""
+        return self.decider.log
 
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as Batch sees it."""
+    """A job as Batch sees it.
+
+    `is_terminated` and `is_cancelled` tell that somebody called TerminateJob or CancelJob.
+    """
 
     job_id: str
     status: str
     status_reason: str
     attempts: tuple[Attempt, ...]
+    is_terminated: bool = False
+    is_cancelled: bool = False
+    timeout_seconds: int | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -39,26 +92,49 @@ class JobState:
 def interpret_job(detail: dict[str, Any]) -> JobState:
     """Turn one entry of DescribeJobs into a JobState.
 
-    A job that ended before it started has no attempt; a definition with several containers
-    (`ecsProperties`) tells them in `taskProperties`, not in `container`.
+    A job that ended before it started has no attempt. Attempts tell how containers ended; what was
+    asked for them, the job's own containers tell.
     https://docs.aws.amazon.com/batch/latest/APIReference/API_JobDetail.html
     """
+    asked = {each.get("name", ""): each for each in find_containers(detail)}
+    attempts = detail.get("attempts", [])
     return JobState(
         job_id=detail["jobId"],
         status=detail["status"],
         status_reason=detail.get("statusReason", ""),
-        attempts=tuple(_interpret_attempt(attempt) for attempt in detail.get("attempts", [])),
+        attempts=tuple(_interpret_attempt(attempt, asked) for attempt in attempts),
+        is_terminated=detail.get("isTerminated", False),
+        is_cancelled=detail.get("isCancelled", False),
+        timeout_seconds=detail.get("timeout", {}).get("attemptDurationSeconds"),
     )
 
 
-def _interpret_attempt(attempt: dict[str, Any]) -> Attempt:
-    containers = [attempt.get("container") or {}]
-    for task in attempt.get("taskProperties", []):
-        containers += task.get("containers", [])
-    container = max(containers, key=lambda c: (c.get("exitCode", 0) != 0, bool(c)))
+def _interpret_attempt(attempt: dict[str, Any], asked: Mapping[str, dict[str, Any]]) -> Attempt:
+    ends = find_containers(attempt) or [{}]
     return Attempt(
+        containers=tuple(_interpret_end(end, asked) for end in ends),
+        status_reason=attempt.get("statusReason", ""),
+    )
+
+
+def _interpret_end(container: dict[str, Any], asked: Mapping[str, dict[str, Any]]) -> ContainerEnd:
+    name = container.get("name", "")
+    # One that ECS put in beside those asked for, as security agents, is not essential.
+    settings = asked.get(name, {"essential": not asked})
+    return ContainerEnd(
+        name=name,
         exit_code=container.get("exitCode"),
         reason=container.get("reason", ""),
-        status_reason=attempt.get("statusReason", ""),
-        log_stream=container.get("logStreamName"),
+        log=find_log_address(container, settings),
+        is_essential=settings.get("essential", True),
+    )
+
+
+def _weigh_end(container: ContainerEnd) -> tuple[bool, bool, bool, bool]:
+    code = container.exit_code or 0
+    return (
+        container.is_essential,
+        bool(container.reason),
+        code != 0 and code not in STOPPED_CODES,
+        code != 0,
     )

@@ -1,68 +1,168 @@
-"""Why a job ended as it did: one table from Batch's words to a sentence and advice."""
+"""Why a job ended as it did: its own result, Batch's words, and the table of failures."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.batch.state import Attempt, JobState
-from snakemake_executor_plugin_batchx.plan.failures import FAILURES
-from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, Result
+from snakemake_executor_plugin_batchx.plan.failure_row import OF_BATCH, Place
+from snakemake_executor_plugin_batchx.plan.failures import find_failure, is_host_loss
+from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, Result
 
-TAIL_LINES = 20
+USUAL_WORDS = re.compile(r"(Essential container in task exited|Task failed to start)\W*")
+"""What Batch says of every container that ends by itself, or that another reason is told of."""
 
-USUAL_WORDS = frozenset({"Essential container in task exited"})
-"""What Batch says of every container that ends by itself: it explains nothing."""
+LAST_LINES = 20
+"""As many lines of a job's output may tell why it failed."""
+
+EARLIER_CHARACTERS = 120
+"""So much is shown of why an earlier attempt ended."""
+
+COMMAND = "its command"
+
+NO_ATTEMPT = Attempt(())
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Why a job failed.
 
-    `message` is a sentence, Batch's own words and the end of the job's output.
+    `subject` names the job, `sentence` is a clause on what happened, `advice` says what to do
+    (empty where the sentence or the job's output does), `words` are Batch's own that say more than
+    the sentence, `attempts` tells of earlier starts (empty without any).
     """
 
     kind: str
-    message: str
+    subject: str
+    sentence: str
+    advice: str = ""
+    words: tuple[str, ...] = ()
+    attempts: str = ""
+
+    @property
+    def message(self) -> str:
+        """What the user is shown, without the end of the job's output."""
+        lines = [f"{self.subject} failed: {self.sentence}."]
+        if self.attempts:
+            lines.append(self.attempts)
+        if self.advice:
+            lines.append(self.advice)
+        if self.words:
+            lines.append("Batch says: " + "; ".join(self.words))
+        return "\n".join(lines)
 
 
 def judge_failure(
     state: JobState, result: Result | None, *, image: str, memory_mib: int
 ) -> Verdict:
-    """Say why a job failed, from Batch's words and, where there is one, the job's own result."""
-    attempt = state.last_attempt or Attempt(None, "", "", None)
-    words = [w for w in (attempt.reason, attempt.status_reason, state.status_reason) if w]
+    """Say why a job failed: by its own result, else by Batch's words and its exit code.
+
+    `result` is that of the last attempt. Where the job was ended from outside, its host went away,
+    or its container died before it could tell, Batch's words decide.
+    """
+    attempt = state.last_attempt or NO_ATTEMPT
+    words = _list_words(state, attempt)
+    row = find_failure(_gather_evidence(state, attempt, words, result))
+    facts = _list_facts(state, result, image=image, memory_mib=memory_mib)
+    has_said_all = row.is_plain or (result is not None and row.place not in OF_BATCH)
+    return Verdict(
+        kind=row.kind,
+        subject=_name_subject(state, attempt),
+        sentence=row.sentence.format_map(facts),
+        advice=row.advice.format_map(facts),
+        words=tuple(word for word in words if not (has_said_all or USUAL_WORDS.fullmatch(word))),
+        attempts=_tell_attempts(state.attempts),
+    )
+
+
+def _list_words(state: JobState, attempt: Attempt) -> list[str]:
+    """Return what AWS says of a job's end, each once, what is part of another left out."""
+    words = dict.fromkeys(
+        word.strip() for word in (attempt.reason, attempt.status_reason, state.status_reason)
+    )
+    return [w for w in words if w and not any(w in other and w != other for other in words)]
+
+
+def _gather_evidence(
+    state: JobState, attempt: Attempt, words: Sequence[str], result: Result | None
+) -> dict[Place, list[str]]:
     exit_code = result.exit_code if result else attempt.exit_code
-    kind, sentence = _find_cause(words, result, exit_code)
-    sentence = sentence.format(image=image, memory_mib=memory_mib, exit_code=exit_code)
-    lines = [f"Batch job {state.job_id} failed: {sentence}."]
-    told = [word for word in dict.fromkeys(words) if word not in USUAL_WORDS]
-    if told:
-        lines.append("Batch says: " + "; ".join(told))
-    if result and result.tail.strip():
-        lines.append("Its last output:\n" + cut_tail(result.tail))
-    if result is None and attempt.log_stream:
-        lines.append(f"Its output is in CloudWatch, log stream {attempt.log_stream}")
-    return Verdict(kind, "\n".join(lines))
+    evidence = {Place.EXIT_CODE: [str(exit_code)] if exit_code else []}
+    reasons = [attempt.status_reason, state.status_reason]
+    if result is None:
+        evidence[Place.ENTRY] = [str(attempt.exit_code)]
+    else:
+        evidence[Place.CONTROL_GROUP] = ["oom_kill"] if result.usage.oom_kills else []
+        if result.exit_code == 0 and attempt.exit_code:
+            evidence[Place.AFTERWARDS] = [str(attempt.exit_code)]
+    if result is not None and _is_own_end(result):
+        # What a tool ends with while its host goes away says nothing of the tool.
+        evidence[Place.STATUS] = [reason for reason in reasons if is_host_loss(reason)]
+        evidence[Place.PROBLEM] = [result.problem or ""]
+        evidence[Place.OUTPUT] = result.tail.rstrip().splitlines()[-LAST_LINES:]
+        # Docker knows of kills that the job could not count; all else it knows better itself.
+        evidence[Place.WORDS] = [word for word in words if "OutOfMemory" in word]
+        return evidence
+    evidence[Place.STATUS] = reasons
+    evidence[Place.WORDS] = list(words)
+    flags = {"terminated": state.is_terminated, "cancelled": state.is_cancelled}
+    evidence[Place.FLAG] = [flag for flag, is_set in flags.items() if is_set]
+    return evidence
 
 
-def _find_cause(words: list[str], result: Result | None, exit_code: int | None) -> tuple[str, str]:
-    for row in FAILURES:
-        if any(re.search(row.pattern, word, re.IGNORECASE | re.DOTALL) for word in words):
-            return row.kind, row.sentence
-    if result and result.usage.oom_kills:
-        return "memory", (
-            "the kernel ended a process of it for want of memory (limit {memory_mib} MiB): raise "
-            "mem_mb of the rule"
-        )
-    if result and result.problem:
-        return "batchx", result.problem.rstrip(".").replace("{", "{{").replace("}", "}}")
-    if exit_code == EXIT_LEASE_LOST:
-        return "duplicate", "another submission of the same job has its work; start again to see it"
-    if exit_code is not None:
-        return "tool", "its command ended with exit code {exit_code}"
-    return "unknown", "it did not start, or ended without an exit code: see the reason"
+def _is_own_end(result: Result) -> bool:
+    """Tell whether a job failed by itself, and was not told to end."""
+    return result.exit_code not in (0, EXIT_TERMINATED)
 
 
-def cut_tail(text: str) -> str:
-    """Return the last lines of a job's output, indented, without blank ones at the end."""
-    lines = text.rstrip().splitlines()[-TAIL_LINES:]
-    return "\n".join("    " + line for line in lines)
+def _list_facts(
+    state: JobState, result: Result | None, *, image: str, memory_mib: int
+) -> dict[str, object]:
+    """Return what the sentences of the table may hold."""
+    attempt = state.last_attempt or NO_ATTEMPT
+    peak = result.usage.peak_memory_mib if result else None
+    timeout = state.timeout_seconds
+    problem = ((result.problem if result else None) or "").strip().rstrip(".")
+    return {
+        "image": image,
+        "command": f"the command of its rule {result.rule}" if result and result.rule else COMMAND,
+        "memory_mib": memory_mib,
+        "peak": f" (measured peak: {peak:.0f} MiB)" if peak else "",
+        "limits": f" ({peak:.0f} of {memory_mib} MiB)" if peak else f" ({memory_mib} MiB)",
+        "time_limit": f" of {_format_seconds(timeout)}" if timeout else "",
+        "exit_code": (result.exit_code if result else 0) or attempt.exit_code,
+        "given_reason": state.status_reason.strip().rstrip(".") or "none",
+        "problem": problem,
+        "besides": f". {problem}" if problem and result and _is_own_end(result) else "",
+    }
+
+
+def _name_subject(state: JobState, attempt: Attempt) -> str:
+    subject = f"Batch job {state.job_id}"
+    name = attempt.decider.name
+    return f"{subject} (container {name})" if len(attempt.containers) > 1 else subject
+
+
+def _tell_attempts(attempts: Sequence[Attempt]) -> str:
+    """Return how often a job was started and why it ended before, as a sentence."""
+    earlier = attempts[:-1]
+    if not earlier:
+        return ""
+    counts = Counter(map(sum_up_attempt, earlier))
+    told = [f"{why} ({count} times)" if count > 1 else why for why, count in counts.items()]
+    return f"Batch started it {len(attempts)} times; before: {'; '.join(told)}."
+
+
+def sum_up_attempt(attempt: Attempt) -> str:
+    """Return why an attempt ended, in few words that are the same on every host."""
+    for word in (attempt.reason, attempt.status_reason):
+        if word and not USUAL_WORDS.fullmatch(word):
+            text = re.sub(r" \(instance [^)]*\)", "", word).strip().rstrip(".")
+            return text if len(text) <= EARLIER_CHARACTERS else text[:EARLIER_CHARACTERS] + "…"
+    return "no reason told" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
+
+
+def _format_seconds(seconds: int) -> str:
+    """Return a time limit in minutes where it has whole ones, as `runtime` does."""
+    return f"{seconds} s" if seconds % 60 else f"{seconds // 60} min"
