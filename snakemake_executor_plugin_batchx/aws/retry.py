@@ -22,9 +22,13 @@ MAX_DOUBLINGS = 6
 STEP_SECONDS = 0.5
 """How late a waiting call notices at most that it is not wanted any more."""
 
-IAM_NAMES = {"TerminateJobs": "TerminateJob"}
+IAM_NAMES = {
+    "batch:CancelJobs": "batch:CancelJob",
+    "batch:TerminateJobs": "batch:TerminateJob",
+}
 """Calls whose permission has another name than they have
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html)."""
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJobs.html and
+API_TerminateJobs.html)."""
 
 WARN_SECONDS = 30.0
 """After so long the user is told what a call waits for."""
@@ -46,9 +50,9 @@ class Patience:
 class Retrier:
     """Makes calls under a budget, and makes those again that AWS's or the network's trouble spoilt.
 
-    Clock (seconds, monotonic), sleep, and random (0 to 1) are passed in. Once `is_stopped` is true,
-    nothing is tried again but what ends jobs. `warn` is told once of a call that waits for long.
-    Safe to use from many threads.
+    `service` is what IAM calls the service that is called. Clock (seconds, monotonic), sleep, and
+    random (0 to 1) are passed in. Once `is_stopped` is true, nothing is tried again but what ends
+    jobs. `warn` is told once of a call that waits for long. Safe to use from many threads.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Retrier:
         random: Callable[[], float],
         is_stopped: Callable[[], bool],
         warn: Callable[[str], object] = lambda _: None,
+        service: str = "batch",
     ) -> None:
         self._budget = budget
         self._clock = clock
@@ -66,6 +71,7 @@ class Retrier:
         self._random = random
         self._is_stopped = is_stopped
         self._warn = warn
+        self._service = service
 
     def call(
         self, operation: str, purpose: Purpose, function: Callable[[], T], patience: Patience
@@ -82,7 +88,7 @@ class Retrier:
             try:
                 answer = function()
             except CALL_ERRORS as error:
-                told = explain_error(error, f"batch:{IAM_NAMES.get(operation, operation)}")
+                told = explain_error(error, self._name_permission(operation))
                 self._note(told)
                 delay = self._choose_delay(attempt)
                 waited = self._clock() - started
@@ -97,6 +103,10 @@ class Retrier:
             else:
                 self._budget.note_success()
                 return answer
+
+    def _name_permission(self, operation: str) -> str:
+        action = f"{self._service}:{operation}"
+        return IAM_NAMES.get(action, action)
 
     def _note(self, error: AwsError) -> None:
         if error.is_throttled:

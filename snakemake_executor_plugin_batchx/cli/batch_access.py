@@ -1,14 +1,17 @@
-"""AWS Batch as the commands use it, which nobody stops but their patience."""
+"""AWS Batch and its logs as the commands use them, which nobody stops but their patience."""
 
 import argparse
 import random
 import sys
 import time
+from collections.abc import Callable
 
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
+from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.cli.aws_options import open_aws
+from snakemake_executor_plugin_batchx.logs.gateway import CALLS_PER_SECOND, SERVICE, LogsGateway
 
 QUEUE_VARIABLE = "SNAKEMAKE_BATCHX_JOB_QUEUE"
 
@@ -23,15 +26,25 @@ def open_batch(args: argparse.Namespace, job_queue: str | None) -> BatchGateway:
     """
     session = open_aws(args, job_queue)
     deadline = time.monotonic() + RETRY_SECONDS
-    retrier = Retrier(
-        CallBudget(time.monotonic, time.sleep),
-        time.monotonic,
-        time.sleep,
-        random.random,
-        lambda: time.monotonic() > deadline,
-        say,
-    )
-    return BatchGateway(session.batch_client, retrier)
+    return make_batch(session, lambda: time.monotonic() > deadline)
+
+
+def make_batch(session: AwsSession, is_stopped: Callable[[], bool]) -> BatchGateway:
+    """Return a gateway that tries nothing again once `is_stopped`."""
+    budget = CallBudget(time.monotonic, time.sleep)
+    return BatchGateway(session.batch_client, _make_retrier(budget, is_stopped, "batch"))
+
+
+def make_logs(session: AwsSession, region: str) -> LogsGateway:
+    """Return a gateway to the logs of a region, which tries for as long as each call can wait."""
+    budget = CallBudget(time.monotonic, time.sleep, CALLS_PER_SECOND)
+    retrier = _make_retrier(budget, lambda: False, SERVICE)
+    return LogsGateway(session.make_logs_client(region), retrier)
+
+
+def _make_retrier(budget: CallBudget, is_stopped: Callable[[], bool], service: str) -> Retrier:
+    clock, sleep = time.monotonic, time.sleep
+    return Retrier(budget, clock, sleep, random.random, is_stopped, say, service)
 
 
 def say(text: str) -> None:

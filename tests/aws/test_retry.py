@@ -90,12 +90,25 @@ def test_what_aws_may_have_taken_is_not(failure: Exception) -> None:
     assert len(bench.tried_at) == 2
 
 
-def test_a_missing_permission_is_told_by_the_name_that_iam_has_for_it() -> None:
+@pytest.mark.parametrize("call", ["TerminateJob", "CancelJob"])
+def test_a_missing_permission_is_told_by_the_name_that_iam_has_for_it(call: str) -> None:
     def refuse() -> None:
         raise make_refusal("AccessDeniedException", 403)
 
-    with pytest.raises(AwsError, match="refuses batch:TerminateJob:"):
-        Bench().retrier.call("TerminateJobs", "cancel", refuse, FOREVER)
+    with pytest.raises(AwsError, match=f"refuses batch:{call}:"):
+        Bench().retrier.call(f"{call}s", "cancel", refuse, FOREVER)
+
+
+def test_a_permission_is_named_by_its_service() -> None:
+    time = SimulatedTime()
+    budget = CallBudget(time.clock, time.sleep)
+    retrier = Retrier(*(budget, time.clock, time.sleep, lambda: 1.0, lambda: False), service="logs")
+
+    def refuse() -> None:
+        raise make_refusal("AccessDeniedException", 403)
+
+    with pytest.raises(AwsError, match="refuses logs:GetLogEvents:"):
+        retrier.call("GetLogEvents", "watch", refuse, FOREVER)
 
 
 def test_a_refusal_is_told_at_once_in_the_words_of_aws() -> None:
