@@ -18,8 +18,9 @@ DESCRIBE_JOBS_IDS = 100
 DESCRIBE_DEFINITIONS_RESULTS = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html"""
 
-TERMINATE_JOBS_IDS = 50
-"""https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
+ENDED_AT_ONCE = 50
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html and
+API_CancelJobs.html"""
 
 LIST_JOBS_RESULTS = 1000
 LIST_JOBS_FILTERED_RESULTS = 100
@@ -47,7 +48,7 @@ T = TypeVar("T")
 class BatchClient(Protocol):
     """The methods of boto3's Batch client that we use."""
 
-    def describe_job_queues(self, *, jobQueues: list[str]) -> dict[str, Any]: ...  # noqa: N803, D102
+    def describe_job_queues(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
 
     def describe_compute_environments(  # noqa: D102
         self,
@@ -59,6 +60,12 @@ class BatchClient(Protocol):
         self,
         *,
         consumableResource: str,  # noqa: N803
+    ) -> dict[str, Any]: ...
+
+    def get_job_queue_snapshot(  # noqa: D102
+        self,
+        *,
+        jobQueue: str,  # noqa: N803
     ) -> dict[str, Any]: ...
 
     def describe_job_definitions(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
@@ -76,6 +83,10 @@ class BatchClient(Protocol):
     def describe_jobs(self, *, jobs: list[str]) -> dict[str, Any]: ...  # noqa: D102
 
     def list_jobs(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102
+
+    def cancel_job(self, **request: str) -> dict[str, Any]: ...  # noqa: D102
+
+    def cancel_jobs(self, *, jobs: list[str], reason: str) -> dict[str, Any]: ...  # noqa: D102
 
     def terminate_job(self, **request: str) -> dict[str, Any]: ...  # noqa: D102
 
@@ -109,6 +120,16 @@ class BatchGateway:
             found += self._call("DescribeJobQueues", "submit", call, patience)["jobQueues"]
         return found
 
+    def list_queues(self, patience: Patience = OPENING) -> list[dict[str, Any]]:
+        """Return all job queues of the account in this region."""
+        request = {"maxResults": DESCRIBED_AT_ONCE}
+        found: list[dict[str, Any]] = []
+        for answer in self._iter_pages(
+            "DescribeJobQueues", "submit", self._client.describe_job_queues, request, patience
+        ):
+            found += answer["jobQueues"]
+        return found
+
     def describe_compute_environments(
         self, arns: Sequence[str], patience: Patience = OPENING
     ) -> list[dict[str, Any]]:
@@ -121,6 +142,11 @@ class BatchGateway:
             answer = self._call("DescribeComputeEnvironments", "submit", call, patience)
             found += answer["computeEnvironments"]
         return found
+
+    def get_queue_snapshot(self, queue: str) -> dict[str, Any]:
+        """Return which jobs are first in a queue, and how much of its capacity is in use."""
+        call = functools.partial(self._client.get_job_queue_snapshot, jobQueue=queue)
+        return self._call("GetJobQueueSnapshot", "watch", call, LOOK)
 
     def describe_consumable(self, name: str) -> dict[str, Any]:
         """Return a consumable resource by name or ARN; raises AwsError where there is none."""
@@ -187,10 +213,13 @@ class BatchGateway:
         return str(self._call("SubmitJob", "submit", call, SUBMISSION)["jobId"])
 
     def describe_jobs(
-        self, job_ids: Sequence[str], purpose: Purpose = "watch"
+        self,
+        job_ids: Sequence[str],
+        purpose: Purpose = "watch",
+        patience: Patience | None = None,
     ) -> list[dict[str, Any]]:
         """Return what Batch tells of jobs; those it does not know are missing in the answer."""
-        patience = ENDING if purpose == "cancel" else LOOK
+        patience = patience or (ENDING if purpose == "cancel" else LOOK)
         found: list[dict[str, Any]] = []
         for portion in chunk(job_ids, DESCRIBE_JOBS_IDS):
             call = functools.partial(self._client.describe_jobs, jobs=list(portion))
@@ -239,7 +268,7 @@ class BatchGateway:
         """
         reason = reason[:MAX_REASON_CHARACTERS]
         is_bulk = hasattr(self._client, "terminate_jobs")
-        size = TERMINATE_JOBS_IDS if is_bulk else 1
+        size = ENDED_AT_ONCE if is_bulk else 1
         problems = []
         for number, portion in enumerate(chunk(job_ids, size)):
             try:
@@ -260,6 +289,34 @@ class BatchGateway:
         call = functools.partial(self._client.terminate_jobs, jobs=ids, reason=reason)
         answer = self._call("TerminateJobs", "cancel", call, ENDING)
         return [f"{e['job']} could not be ended: {e['message']}" for e in answer["errors"]]
+
+    def cancel_jobs(self, job_ids: Sequence[str], reason: str) -> dict[str, str]:
+        """Ask Batch to end jobs that have not begun; return why, by id, for those it refuses.
+
+        What is STARTING or RUNNING by then goes on, and is none of those. Fifty a call where this
+        botocore knows CancelJobs. Where Batch stays out of reach, the jobs left are not tried.
+        """
+        is_bulk = hasattr(self._client, "cancel_jobs")
+        size = ENDED_AT_ONCE if is_bulk else 1
+        refused: dict[str, str] = {}
+        for number, portion in enumerate(chunk(job_ids, size)):
+            try:
+                refused |= self._cancel(list(portion), reason, is_bulk=is_bulk)
+            except AwsError as error:
+                if error.is_transient:
+                    return refused | dict.fromkeys(job_ids[number * size :], str(error))
+                refused |= dict.fromkeys(portion, str(error))
+        return refused
+
+    def _cancel(self, ids: list[str], reason: str, *, is_bulk: bool) -> dict[str, str]:
+        if not is_bulk:
+            (job_id,) = ids
+            call = functools.partial(self._client.cancel_job, jobId=job_id, reason=reason)
+            self._call("CancelJob", "cancel", call, LOOK)
+            return {}
+        call = functools.partial(self._client.cancel_jobs, jobs=ids, reason=reason)
+        answer = self._call("CancelJobs", "cancel", call, LOOK)
+        return {each["job"]: each["message"] for each in answer["errors"]}
 
     def _iter_pages(
         self,

@@ -10,7 +10,8 @@ class Pace:
     `first_look_seconds` lie between two looks while jobs end and one call tells of all of them;
     while nothing ends the time grows by `growth`, up to `longest_look_seconds` and the user's
     `--seconds-between-status-checks`. Jobs that could share an array are held until none has come
-    for `quiet_seconds`, and `hold_seconds` at most.
+    for `quiet_seconds`, and `hold_seconds` at most. Of a job that is RUNNABLE for `explain_seconds`
+    it is found out why, and again after `explain_again_seconds`.
     """
 
     first_look_seconds: float
@@ -18,6 +19,8 @@ class Pace:
     longest_look_seconds: float
     quiet_seconds: float
     hold_seconds: float
+    explain_seconds: float
+    explain_again_seconds: float
 
 
 AWS_PACE = Pace(
@@ -26,6 +29,8 @@ AWS_PACE = Pace(
     longest_look_seconds=float("inf"),
     quiet_seconds=0.5,
     hold_seconds=5.0,
+    explain_seconds=120.0,
+    explain_again_seconds=300.0,
 )
 """A container takes seconds to start, so a second more or less is not felt."""
 
@@ -35,5 +40,7 @@ EMBEDDED_PACE = Pace(
     longest_look_seconds=2.0,
     quiet_seconds=0.0,
     hold_seconds=2.0,
+    explain_seconds=10.0,
+    explain_again_seconds=30.0,
 )
 """Calls to this machine cost nothing, and jobs start at once."""

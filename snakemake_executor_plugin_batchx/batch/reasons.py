@@ -4,9 +4,10 @@ CANCELLED = "The Snakemake run was cancelled by its user."
 CLOSED = "The Snakemake run has ended."
 OBSOLETE = "A later run does this work anew: code, inputs, image or resources have changed."
 ABANDONED = "The head could not go on with this job: for Snakemake it has failed."
-SWEPT = "Ended by batchx jobs sweep: the head of its run is gone."
+WAITED = "It was RUNNABLE for as long as batchx_runnable_timeout lets a job wait."
+SWEPT = "Ended by batchx jobs sweep."
 
-OF_HEADS = (CANCELLED, CLOSED, OBSOLETE, ABANDONED, SWEPT)
+OF_HEADS = (CANCELLED, CLOSED, OBSOLETE, ABANDONED, WAITED, SWEPT)
 
 
 def is_of_head(status_reason: str) -> bool:

@@ -55,19 +55,58 @@ class Misses:
 
 
 @dataclass(frozen=True)
+class ArrayCounts:
+    """How many children of an array are in which status."""
+
+    job_id: str
+    by_status: Mapping[str, int]
+
+    @property
+    def runnable(self) -> int:
+        """How many are RUNNABLE."""
+        return self.by_status.get("RUNNABLE", 0)
+
+    @property
+    def begun(self) -> int:
+        """How many have got a place."""
+        return self.by_status.get("STARTING", 0) + self.by_status.get("RUNNING", 0)
+
+    @property
+    def early(self) -> int:
+        """How many are not so far as to wait for a place."""
+        return self.by_status.get("SUBMITTED", 0) + self.by_status.get("PENDING", 0)
+
+
+@dataclass(frozen=True)
 class Poll:
-    """What one look at Batch brought: states, and ids that Batch has not known for long."""
+    """What one look at Batch brought: states, and ids that Batch has not known for long.
+
+    Of the children of large arrays, one of which is described, `arrays` tells the number.
+    """
 
     states: tuple[JobState, ...] = ()
     lost: tuple[str, ...] = ()
+    arrays: tuple[ArrayCounts, ...] = ()
 
 
 @dataclass
 class WatchedArray:
-    """The watched children of an array: the indices that have not ended, how many have."""
+    """The watched children of an array: the indices that have not ended, how many have.
+
+    `begun` were STARTING or RUNNING when its parent was described last.
+    """
 
     waiting: set[int] = field(default_factory=set)
     ended: int = 0
+    begun: int = 0
+
+    @property
+    def spokesman(self) -> int:
+        """The child that most likely is the first to wait: Batch starts them in order."""
+        if not self.begun:
+            return min(self.waiting)
+        ordered = sorted(self.waiting)
+        return ordered[min(self.begun, len(ordered) - 1)]
 
 
 def make_child_id(array_job_id: str, index: int) -> str:
@@ -85,6 +124,7 @@ def split_child_id(job_id: str) -> tuple[str, int | None]:
 class Watcher:
     """Asks in bulk, quickly while jobs end and ever more slowly while none does.
 
+    `summaries` are how many children of large arrays were in which status at the last look.
     `max_interval_seconds` is the user's `--seconds-between-status-checks`. The clock (seconds,
     monotonic) is passed in. For one thread.
     """
@@ -93,6 +133,7 @@ class Watcher:
     clock: Callable[[], float]
     max_interval_seconds: float
     pace: Pace
+    summaries: dict[str, Mapping[str, int]] = field(default_factory=dict)
     _interval_seconds: float = math.inf
     _next_look: float = math.inf
     _listed: int = 0
@@ -122,14 +163,14 @@ class Watcher:
         # Set first: a call that fails must not be repeated at once.
         self._next_look = now + self._interval_seconds
         self._listed = 0
-        states, missing = self._look()
+        states, missing, arrays = self._look()
         ended = [state.job_id for state in states if state.is_terminal]
         for job_id in ended:
             self._drop(job_id)
         lost = self._note_misses(missing, now)
         self._interval_seconds = self._choose_interval(len(ended))
         self._next_look = now + self._interval_seconds
-        return Poll(tuple(states), lost)
+        return Poll(tuple(states), lost, arrays)
 
     def _choose_interval(self, ended: int) -> float:
         """Return the seconds to the next look after one that told of so many ends."""
@@ -164,36 +205,39 @@ class Watcher:
             else:
                 parents.append(parent)
                 # One of its children, to be told what they all wait for.
-                direct.append(make_child_id(parent, min(array.waiting)))
+                direct.append(make_child_id(parent, array.spokesman))
         return direct, parents
 
-    def _look(self) -> tuple[list[JobState], set[str]]:
+    def _look(self) -> tuple[list[JobState], set[str], tuple[ArrayCounts, ...]]:
         direct, parents = self._choose_ids()
         details = self.teller.describe_jobs([*direct, *parents])
         missing = {*direct, *parents} - {detail["jobId"] for detail in details}
         listed: list[JobState] = []
         described: list[JobState] = []
         doubtful: list[str] = []
+        arrays: list[ArrayCounts] = []
         for detail in details:
             array = self._arrays.get(detail["jobId"])
             if array is None:
                 described.append(interpret_job(detail))
                 continue
+            arrays.append(ArrayCounts(detail["jobId"], get_summary(detail)))
+            array.begun = arrays[-1].begun
             succeeded, doubted = self._list_ended(detail, array)
             listed += succeeded
             doubtful += doubted
         if doubtful:
             # What is missing here is asked for again: the parent goes on telling of it.
             described += map(interpret_job, self.teller.describe_jobs(doubtful))
+        self.summaries = {each.job_id: each.by_status for each in arrays}
         states = {state.job_id: state for state in (*listed, *described)}
-        return list(states.values()), missing
+        return list(states.values()), missing, tuple(arrays)
 
     def _list_ended(
         self, detail: Mapping[str, Any], array: WatchedArray
     ) -> tuple[list[JobState], list[str]]:
         """Return the children of an array that have succeeded, and those to be described."""
-        parent = detail["jobId"]
-        summary = detail.get("arrayProperties", {}).get("statusSummary", {})
+        parent, summary = detail["jobId"], get_summary(detail)
         counts = {status: summary.get(status, 0) for status in sorted(TERMINAL)}
         if sum(counts.values()) <= array.ended and detail["status"] not in TERMINAL:
             return [], []
@@ -241,6 +285,15 @@ class Watcher:
         for job_id in lost:
             self._drop(job_id, ended=0)
         return tuple(lost)
+
+
+def get_summary(detail: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return how many children of a described array are in which status.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_ArrayPropertiesDetail.html
+    """
+    summary: Mapping[str, int] = detail.get("arrayProperties", {}).get("statusSummary", {})
+    return summary
 
 
 def _make_ids(parent: str, indices: Iterable[int]) -> list[str]:

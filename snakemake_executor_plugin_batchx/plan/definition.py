@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from snakemake_executor_plugin_batchx.plan.cache_folder import READ_FOLDER
+from snakemake_executor_plugin_batchx.plan.container_logs import (
+    CLOUDWATCH_DRIVER,
+    DEFAULT_LOG_GROUP,
+)
 from snakemake_executor_plugin_batchx.plan.fit import CPU_ARCHITECTURES, join_consumables
 from snakemake_executor_plugin_batchx.plan.image import PRELOAD, JobImage, shield_preload
 from snakemake_executor_plugin_batchx.plan.names import (
@@ -30,8 +34,6 @@ from snakemake_executor_plugin_batchx.plan.volumes import (
     is_file_system,
 )
 from snakemake_executor_plugin_batchx.spec import RUNTIME_PREFIX, RUNTIME_PYTHON
-
-DEFAULT_LOG_GROUP = "/aws/batch/job"
 
 DUE = BatchResources(vcpus=1, memory_mib=2048)
 """What a definition has to name, of a size that Fargate has, too; every job says its own."""
@@ -179,7 +181,7 @@ def _make_roles(request: JobRequest, image: JobImage) -> dict[str, Any]:
     is_usual = options.log_group == DEFAULT_LOG_GROUP and "logConfiguration" not in image.container
     if options.log_group and not is_usual:
         made["logConfiguration"] = {
-            "logDriver": "awslogs",
+            "logDriver": CLOUDWATCH_DRIVER,
             "options": {"awslogs-group": options.log_group},
         }
     return {name: value for name, value in made.items() if value}

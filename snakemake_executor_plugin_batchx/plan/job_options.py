@@ -28,6 +28,7 @@ class JobOptions:
 
     queue: str | None = None
     fallback_queue: str | None = None
+    runnable_timeout: int | None = None
     image: str | None = None
     arch: str | None = None
     job_role: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from snakemake_executor_plugin_batchx.plan import readers
+from snakemake_executor_plugin_batchx.plan.container_logs import DEFAULT_LOG_GROUP
 from snakemake_executor_plugin_batchx.plan.container_options import ContainerOptions
 from snakemake_executor_plugin_batchx.plan.docker_options import parse_container_options
 from snakemake_executor_plugin_batchx.plan.pairs import (
@@ -102,8 +103,20 @@ OPTIONS = (
         BOTH,
         "none",
         "batchx_fallback_queue='on-demand'",
-        "where a job goes once more when hosts were taken away (spot) on each of its attempts",
+        "where a job goes once more when hosts were taken away (spot) on each of its attempts, or "
+        "when it has been RUNNABLE for batchx_runnable_timeout",
         "fallback_queue",
+    ),
+    Option(
+        "runnable_timeout",
+        readers.read_duration,
+        "90m, 2h, 1d; a number means minutes",
+        "CancelJob.reason",
+        BOTH,
+        "none: jobs wait for as long as it takes",
+        "batchx_runnable_timeout='2h'",
+        "how long a job may be RUNNABLE, waiting for a place; then it is ended and has failed",
+        "runnable_timeout",
     ),
     Option(
         "image",
@@ -226,7 +239,7 @@ OPTIONS = (
         "name",
         "containerProperties.logConfiguration",
         BOTH,
-        "/aws/batch/job",
+        DEFAULT_LOG_GROUP,
         "batchx_log_group='/lab/sequencing'",
         "the CloudWatch log group of the job's output; it must exist",
         "log_group",

@@ -1,11 +1,12 @@
 """What a job queue runs jobs on, from what Batch tells of it and of its compute environments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from snakemake_executor_plugin_batchx.plan.architecture import Architecture, find_architecture
 from snakemake_executor_plugin_batchx.plan.gpu_models import find_gpu_models
+from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 
 EC2_TYPES = frozenset({"EC2", "SPOT"})
 FARGATE_TYPES = frozenset({"FARGATE", "FARGATE_SPOT"})
@@ -27,7 +28,9 @@ class Platform:
     """What planning has to know of a queue.
 
     `architecture` is None where jobs choose it (Fargate), `gpu_models` where nobody can tell.
-    `local_runner` says how an embedded Batch runs jobs, None of AWS's own queues.
+    `local_runner` says how an embedded Batch runs jobs, None of AWS's own queues. `max_vcpus` is
+    what the largest compute environment may have, `instance_sizes` are the types that all of them
+    together may start, largest first; None where that is not known.
     """
 
     queue: str
@@ -36,6 +39,9 @@ class Platform:
     has_policy: bool = False
     gpu_models: frozenset[str] | None = None
     local_runner: Literal["process", "docker"] | None = None
+    max_vcpus: float | None = None
+    # Of one queue always the same, and of some hundreds: jobs are grouped by their platforms.
+    instance_sizes: tuple[InstanceSize, ...] | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> str:
@@ -59,6 +65,7 @@ def interpret_queue(
         has_policy=bool(detail.get("schedulingPolicyArn")),
         gpu_models=_find_gpu_models(environments),
         local_runner=detail.get("tags", {}).get(LOCAL_RUNNER_TAG),
+        max_vcpus=_find_max_vcpus(environments),
     )
 
 
@@ -80,21 +87,19 @@ def _find_gpu_models(environments: Sequence[Mapping[str, Any]]) -> frozenset[str
     )
 
 
-def list_queue_problems(
-    named: str, detail: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """Return a sentence for each reason why a queue cannot run our jobs.
+def _find_max_vcpus(environments: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the largest maxvCpus; of an environment that its owner manages nobody knows it."""
+    found = [each.get("computeResources", {}).get("maxvCpus") for each in environments]
+    known = [float(each) for each in found if each is not None]
+    return max(known) if known and len(known) == len(found) else None
 
-    `named` is what the sentences call it.
+
+def find_instance_types(environments: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
+    """Return the types, families and bundles that compute environments may start together.
+
+    None where one environment hides its own, or has no instances (Fargate).
     """
-    if detail["state"] != "ENABLED":
-        return [f"{named} is {detail['state']}: enable it, or name another."]
-    if detail.get("status", "VALID") != "VALID":
-        why = detail.get("statusReason", "no reason given")
-        return [f"{named} is {detail['status']} ({why}): mend it, or name another."]
-    kinds = {detail.get("jobQueueType", ""), *map(find_type, environments)}
-    return [
-        f"{named} is on {REFUSED_TYPES.get(kind, kind)}, where batchx cannot run jobs: "
-        "name a queue on EC2, EC2 Spot, Fargate or Fargate Spot."
-        for kind in sorted(kinds - EC2_TYPES - FARGATE_TYPES - {"", "ECS", "ECS_FARGATE"})
-    ]
+    found = [each.get("computeResources", {}).get("instanceTypes") for each in environments]
+    if not all(found):
+        return None
+    return frozenset(name for names in found for name in names or ())

@@ -4,6 +4,7 @@ Each returns the value or raises WrongValueError. Snakemake reads what the comma
 say as Python where it can, so a number may come as a number or as a text, and `off` as a text.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,6 +14,13 @@ from snakemake_executor_plugin_batchx.plan.values import WrongValueError
 T = TypeVar("T")
 
 Reader = Callable[[Any], T]
+
+DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([smhd]?)", re.ASCII)
+
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+LEAST_SECONDS = 60
+MOST_SECONDS = 365 * 86_400
 
 SWITCH = {"on": True, "off": False, "true": True, "false": False}
 
@@ -64,6 +72,20 @@ def make_choice_reader(values: dict[str, str]) -> Reader[str]:
     return read
 
 
+def read_duration(value: Any) -> int:
+    """Read a time of a minute or more (90m, 2h, 1d) as whole seconds; a number means minutes.
+
+    As Snakemake's `runtime` (snakemake/resources.py).
+    """
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value) if is_number else value
+    found = DURATION.fullmatch(text) if isinstance(text, str) else None
+    seconds = float(found[1]) * UNIT_SECONDS[found[2] or "m"] if found else 0.0
+    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        raise WrongValueError("must be a time from 1 minute to 1 year, such as 90m, 2h or 1d")
+    return math.ceil(seconds)
+
+
 def read_switch(value: Any) -> bool:
     """Read on or off, also as true and false."""
     if isinstance(value, bool):
@@ -81,7 +103,7 @@ read_queue = make_text_reader(
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html"""
 
 read_role = make_text_reader(
-    rf"arn:{PARTITION}:iam::{ACCOUNT}:role/[\w+=,.@/-]+",
+    rf"arn:{PARTITION}:iam::{ACCOUNT}:role/[\w+=,.@/-]*[\w+=,.@-]",
     "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/me",
 )
 

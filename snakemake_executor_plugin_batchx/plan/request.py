@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from snakemake_executor_plugin_batchx.plan.architecture import Architecture
+from snakemake_executor_plugin_batchx.plan.capacity import iter_capacity_reasons
 from snakemake_executor_plugin_batchx.plan.container_options import ContainerOptions
 from snakemake_executor_plugin_batchx.plan.fit import (
     choose_architecture,
@@ -189,6 +190,7 @@ class RequestPlanner:
 def _iter_misfits(request: JobRequest, image: JobImage) -> Iterator[str]:
     """Yield what does not go together of options, queue and image."""
     options, container, platform = request.options, request.container, request.platform
+    yield from iter_capacity_reasons(request.resources, platform)
     yield from iter_platform_reasons(options, container, platform)
     yield from iter_role_reasons(options, platform, image)
     yield from iter_mount_reasons(options, container, image)

@@ -125,6 +125,14 @@ def test_queues_and_environments_are_asked_about_a_hundred_a_call() -> None:
         assert [len(asked["computeEnvironments"]) for asked in server.asked] == [100, 100, 50]
 
 
+def test_a_queue_tells_its_front_and_an_unknown_one_is_refused(
+    aws: EmbeddedAws, gateway: BatchGateway
+) -> None:
+    assert gateway.get_queue_snapshot(aws.job_queue)["frontOfQueue"]["jobs"] == []
+    with pytest.raises(AwsError, match="not found"):
+        gateway.get_queue_snapshot("nowhere")
+
+
 def test_a_consumable_resource_is_found_by_name_or_refused(gateway: BatchGateway) -> None:
     with serve([Reply({"consumableResourceName": "licence", "totalQuantity": 5})]) as server:
         found = make_weather(make_client(server.url)).gateway.describe_consumable("licence")
@@ -236,6 +244,20 @@ def test_jobs_are_found_by_name_over_many_pages(
         assert job["isTerminated"]
 
 
+def test_what_has_begun_is_not_cancelled(
+    gateway: BatchGateway, aws: EmbeddedAws, definition: str
+) -> None:
+    first = submit(gateway, aws, definition, "bx-first")
+    while gateway.describe_jobs([first])[0]["status"] != "RUNNING":
+        pass
+    second = submit(gateway, aws, definition, "bx-second", dependsOn=[{"jobId": first}])
+    assert gateway.cancel_jobs([first, second, "unknown"], "r" * 1024) == {}
+    running, pending = gateway.describe_jobs([first, second])
+    assert (running["status"], running["isCancelled"]) == ("RUNNING", False)
+    assert pending["isCancelled"]
+    assert gateway.terminate_jobs([first], "enough") == []
+
+
 def test_children_are_listed_by_status(
     gateway: BatchGateway, aws: EmbeddedAws, definition: str
 ) -> None:
@@ -341,3 +363,38 @@ def test_jobs_are_ended_one_by_one_where_botocore_knows_no_other_way() -> None:
         assert weather.gateway.terminate_jobs(["a", "b"], "enough") == []
         asked = [key for key, _ in itertools.groupby(server.asked)]
     assert asked == [{"jobId": each, "reason": "enough"} for each in ("a", "b")]
+
+
+def test_why_jobs_were_not_cancelled_is_told_by_job() -> None:
+    answers = [
+        NO_QUEUE,
+        Reply({"successful": [], "errors": [{"job": "50", "code": "x", "message": "not yours"}]}),
+        BUSY,
+    ]
+    with serve(answers) as server:
+        weather = make_weather(make_client(server.url))
+        refused = weather.gateway.cancel_jobs([str(n) for n in range(330)], "enough")
+        sizes = [len(asked["jobs"]) for asked in server.asked]
+    assert {*sizes} == {50}
+    assert refused["49"].endswith("JobQueue nowhere not found.")
+    assert refused["50"] == "not yours"
+    assert "51" not in refused
+    assert "busy" in refused["100"]
+    # The rest was not tried.
+    assert refused["329"] == refused["100"]
+    assert server.asked[-1]["jobs"][-1] == "149"
+    assert LOOK.seconds is not None
+    assert sum(weather.slept) <= LOOK.seconds
+
+
+def test_jobs_are_cancelled_one_by_one_where_botocore_knows_no_other_way() -> None:
+    class OldClient:
+        """boto3's client before it knew CancelJobs."""
+
+        def __init__(self, client: Any) -> None:
+            self.cancel_job = client.cancel_job
+
+    with serve([NO_QUEUE, Reply({})]) as server:
+        weather = make_weather(OldClient(make_client(server.url)))
+        assert weather.gateway.cancel_jobs(["a", "b"], "enough").keys() == {"a"}
+        assert server.asked == [{"jobId": each, "reason": "enough"} for each in ("a", "b")]

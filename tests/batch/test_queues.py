@@ -11,6 +11,7 @@ from snakemake_executor_plugin_batchx.aws.retry import Patience
 from snakemake_executor_plugin_batchx.batch.gateway import OPENING, PREPARATION
 from snakemake_executor_plugin_batchx.batch.queues import Queues
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 from snakemake_executor_plugin_batchx.plan.platform import Platform
 
 ARN = "arn:aws:batch:eu-west-1:123456789012:"
@@ -35,6 +36,7 @@ class Account:
         self.environments: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.is_open = True
+        self.may_list = True
 
     def add(self, name: str, *environments: Mapping[str, Any], **members: Any) -> None:
         order = []
@@ -60,6 +62,12 @@ class Account:
         return [
             q for q in self.queues.values() if {q["jobQueueName"], q["jobQueueArn"]} & {*queues}
         ]
+
+    def list_queues(self, patience: Patience) -> list[dict[str, Any]]:
+        self.calls.append(("all queues", ()))
+        if not self.may_list:
+            raise REFUSED
+        return list(self.queues.values())
 
     def describe_compute_environments(
         self, arns: Sequence[str], patience: Patience
@@ -102,11 +110,54 @@ def test_what_a_queue_is(queues: Queues, name: str, platform: Platform) -> None:
 def test_however_many_there_are_two_calls_tell_of_all(account: Account, queues: Queues) -> None:
     (problem,) = queues.inspect(ask_for(*account.queues, "nowhere"))
     assert problem.startswith("Job queue nowhere does not exist")
-    (asked, queue_names), (other, arns) = account.calls
+    (asked, queue_names), (other, arns), _ = account.calls
     assert (asked, queue_names) == ("queues", (*account.queues, "nowhere"))
     assert (other, set(arns)) == ("environments", set(account.environments))
     assert len(arns) == len(account.environments)
     assert [platform.queue for platform in queues.list_known()] == list(account.queues)
+
+
+def test_a_third_call_is_made_only_where_one_is_not_there(account: Account, queues: Queues) -> None:
+    queues.inspect(ask_for("mixed", "graviton"))
+    assert [name for name, _ in account.calls] == ["queues", "environments"]
+    (problem,) = queues.inspect(ask_for("mixed", "nowhere"))
+    assert [name for name, _ in account.calls[2:]] == ["queues", "all queues"]
+    assert problem == (
+        "Job queue nowhere does not exist in region eu-west-1: name one that is there (gpus, "
+        "graviton, here, mixed, serverless), or check --batchx-region."
+    )
+
+
+def test_who_may_not_list_queues_is_told_without_the_others(
+    account: Account, queues: Queues
+) -> None:
+    account.may_list = False
+    assert queues.inspect(ask_for("nowhere")) == [
+        "Job queue nowhere does not exist in region eu-west-1: check its name, and --batchx-region."
+    ]
+
+
+def test_what_batch_tells_of_queues_is_kept(account: Account, queues: Queues) -> None:
+    account.add("half", EC2, SPOT)
+    account.environments[f"{ARN}compute-environment/half-1"]["state"] = "DISABLED"
+    assert queues.inspect({"half": "x", "nowhere": "y"})[0].startswith("Job queue nowhere (y)")
+    half, nowhere = queues.list_views()
+    assert [each["computeEnvironmentArn"][-6:] for each in half.environments] == [
+        "half-0",
+        "half-1",
+    ]
+    assert (half.who, half.account, nowhere.detail) == ("x", "123456789012", None)
+
+
+def test_a_queue_none_of_whose_environments_gets_jobs_is_refused(
+    account: Account, queues: Queues
+) -> None:
+    account.add("off", EC2, SPOT)
+    for number in range(2):
+        account.environments[f"{ARN}compute-environment/off-{number}"]["state"] = "DISABLED"
+    first, second = queues.inspect(ask_for("off"))[0].splitlines()
+    assert first.startswith("Compute environment off-0 of job queue off is DISABLED: enable it")
+    assert second.startswith("Compute environment off-1 ")
 
 
 def test_what_was_asked_once_is_known(account: Account, queues: Queues) -> None:
@@ -153,6 +204,24 @@ def test_of_many_threads_one_asks(account: Account, queues: Queues) -> None:
     assert len(account.calls) == 2
 
 
+def test_what_is_known_is_told_while_batch_is_asked_for_another() -> None:
+    """Batch may be out of reach for hours: why jobs wait is found out all the same."""
+    known: list[Platform | None] = []
+
+    class Slow(Account):
+        def describe_queues(self, names: Sequence[str], patience: Patience) -> list[dict[str, Any]]:
+            known.extend(queues.find_known(each) for each in ("on-demand", *names))
+            return super().describe_queues(names, patience)
+
+    slow = Slow()
+    slow.add("on-demand", EC2)
+    slow.add("spot", SPOT)
+    queues = Queues(slow, "eu-west-1")
+    first = queues.get("on-demand")
+    queues.get("spot")
+    assert known == [None, None, first, None]
+
+
 def test_a_queue_may_be_named_by_its_arn(queues: Queues) -> None:
     arn = f"{ARN}job-queue/graviton"
     platform = queues.get(arn)
@@ -160,11 +229,54 @@ def test_a_queue_may_be_named_by_its_arn(queues: Queues) -> None:
     assert queues.get("graviton").queue == "graviton"
 
 
+SIZES = {
+    "optimal": (InstanceSize("m5.large", 2, 8192), InstanceSize("r5.24xlarge", 96, 786_432)),
+    "c7i": (InstanceSize("c7i.48xlarge", 192, 393_216), InstanceSize("m5.large", 2, 8192)),
+    "m7g.large": (InstanceSize("m7g.large", 2, 8192),),
+}
+
+
+def test_sizes_are_learnt_by_one_question_where_a_job_may_be_too_large(queues: Queues) -> None:
+    queues.inspect(ask_for("mixed", "graviton", "gpus", "serverless", "here"))
+    large = (128.0, 1000.0, 0.0)
+    largest = {"mixed": large, "graviton": (2.0, 2000.0, 0.0), "serverless": large, "here": large}
+    assert queues.name_doubtful_types(largest) == {"optimal", "c7i"}
+    queues.learn_sizes(largest, SIZES)
+    found = queues.get("mixed").instance_sizes or ()
+    # Each once, the largest first.
+    assert [size.name for size in found] == ["c7i.48xlarge", "r5.24xlarge", "m5.large"]
+    assert {queues.get(name).instance_sizes for name in ("graviton", "serverless", "here")} == {
+        None
+    }
+
+
+def test_what_nobody_can_tell_of_one_type_is_told_of_none(queues: Queues) -> None:
+    queues.inspect(ask_for("gpus", "mixed"))
+    # Of g5.xlarge nothing is found.
+    queues.learn_sizes({"gpus": (64.0, 1000.0, 0.0), "gone": (99.0, 9.0, 0.0)}, SIZES)
+    assert queues.get("gpus").instance_sizes is None
+    queues.learn_sizes({"mixed": (128.0, 1000.0, 0.0)}, {})
+    assert queues.get("mixed").instance_sizes is None
+
+
+def test_for_small_jobs_nobody_is_asked_for_sizes(queues: Queues) -> None:
+    queues.inspect(ask_for("mixed", "graviton"))
+    largest = {"mixed": (64.0, 200_000.0, 0.0), "graviton": (2.0, 4000.0, 0.0)}
+    assert queues.name_doubtful_types(largest) == frozenset()
+
+
+def test_the_most_vcpus_are_those_of_the_largest_environment(account: Account) -> None:
+    account.add("two", {**EC2, "maxvCpus": 96}, {**SPOT, "maxvCpus": 256})
+    account.add("own", {**EC2, "maxvCpus": 96}, {})
+    queues = Queues(account, "eu-west-1")
+    assert (queues.get("two").max_vcpus, queues.get("own").max_vcpus) == (256, None)
+
+
 def test_without_any_queue_nobody_is_asked_for_environments(
     account: Account, queues: Queues
 ) -> None:
     assert len(queues.inspect(ask_for("nowhere"))) == 1
-    assert account.calls == [("queues", ("nowhere",))]
+    assert account.calls == [("queues", ("nowhere",)), ("all queues", ())]
     assert queues.list_known() == []
 
 
@@ -206,6 +318,7 @@ def test_the_problems_of_all_are_told_in_the_order_of_asking(account: Account) -
 def test_it_is_told_who_names_a_queue(account: Account, queues: Queues) -> None:
     account.add("off", EC2, state="DISABLED")
     account.add("pods", {}, jobQueueType="EKS")
+    account.may_list = False
     asked = {"nowhere": "--batchx-job-queue", "off": "batchx_queue of Rule a", "pods": "x of y"}
     problems = queues.inspect({**asked, "mixed": "--batchx-fallback-queue"})
     assert problems == [
@@ -218,12 +331,6 @@ def test_it_is_told_who_names_a_queue(account: Account, queues: Queues) -> None:
     # Whoever else asks is told the same.
     with pytest.raises(BatchxError, match=r"^Job queue off \(batchx_queue of Rule a\) is DISABLED"):
         queues.get("off")
-
-
-def test_of_a_queue_that_nobody_names_the_sentence_is_plain(queues: Queues) -> None:
-    assert queues.inspect(ask_for("nowhere")) == [
-        "Job queue nowhere does not exist in region eu-west-1: check its name, and --batchx-region."
-    ]
 
 
 def test_refusal_by_aws_is_passed_on_and_not_remembered(account: Account, queues: Queues) -> None:

@@ -11,6 +11,7 @@ from simulated_time import SimulatedTime
 from snakemake_executor_plugin_batchx.batch.pace import AWS_PACE, EMBEDDED_PACE, Pace
 from snakemake_executor_plugin_batchx.batch.watcher import (
     MIN_MISSING_SECONDS,
+    ArrayCounts,
     Poll,
     Watcher,
     make_child_id,
@@ -263,6 +264,26 @@ def test_a_failing_call_is_not_repeated_at_once() -> None:
 def test_what_the_children_of_a_large_array_wait_for_is_told_by_one_of_them() -> None:
     world = World()
     world.watcher.watch(world.account.add_array("p", 5000, "RUNNABLE"))
-    (state,) = {state for poll in world.run_for(30) for state in poll.states}
+    polls = world.run_for(30)
+    (state,) = {state for poll in polls for state in poll.states}
     assert (state.job_id, state.status) == ("p:0", "RUNNABLE")
     assert world.account.calls["ListJobs"] == 0
+    told = [poll.arrays for poll in polls if poll.arrays]
+    assert told
+    assert all(each == (ArrayCounts("p", {"RUNNABLE": 5000}),) for each in told)
+
+
+def test_of_children_that_begin_in_order_the_first_that_waits_is_described() -> None:
+    world = World()
+    ids = world.account.add_array("p", 5000, "RUNNABLE")
+    world.watcher.watch(ids)
+    world.account.statuses |= dict.fromkeys(ids[:10], "SUCCEEDED")
+    world.account.statuses |= dict.fromkeys(ids[10:30], "RUNNING")
+    world.account.statuses |= dict.fromkeys(ids[4990:], "PENDING")
+    polls = [poll for poll in world.run_for(60) if poll.arrays]
+    (counts,) = polls[-1].arrays
+    assert (counts.runnable, counts.begun, counts.early) == (4960, 20, 10)
+    assert [state.job_id for state in polls[-1].states] == ["p:30"]
+    world.account.statuses |= dict.fromkeys(ids, "RUNNING")
+    last = [poll for poll in world.run_for(60) if poll.arrays][-1]
+    assert [state.job_id for state in last.states] == ["p:4999"]

@@ -186,6 +186,7 @@ def list_option_strategies(platform: Platform) -> dict[str, st.SearchStrategy[An
         "memory_overhead": st.sampled_from(["0", "256", "1000"]),
         "consumables": pick_some(["licence=2", *CONSUMABLES[1:]], 3).map(",".join),
         "retries": st.integers(0, 9).map(str),
+        "runnable_timeout": st.sampled_from(["90", "2h", "1d"]),
         "tags": pick_some(["a=1", "b=x y", "c=", "lab:d=ü/+-@", "E=_.:="]).map(",".join),
         "log_group": st.sampled_from(["/aws/batch/job", "/mine", "a#b"]),
         "options": pick_flags(flags),

@@ -44,6 +44,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 VALUES: Mapping[str, tuple[Any, Any, Any]] = {
     "queue": ("mine", "ours", "mine"),
     "fallback_queue": ("mine", "ours", "mine"),
+    "runnable_timeout": ("2h", "90", 7200),
     "image": ("debian:12", None, "debian:12"),
     "arch": ("arm64", "amd64", "arm64"),
     "job_role": (f"{ROLE}mine", f"{ROLE}ours", f"{ROLE}mine"),

@@ -1,4 +1,4 @@
-"""What a queue is, from what Batch tells of it, and why one cannot run our jobs."""
+"""What a queue is, from what Batch tells of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,16 +9,13 @@ from snakemake_executor_plugin_batchx.plan.platform import (
     LOCAL_RUNNER_TAG,
     Platform,
     interpret_queue,
-    list_queue_problems,
 )
 
 QUEUE = {"jobQueueName": "q", "state": "ENABLED", "status": "VALID"}
 EC2 = {"computeResources": {"type": "SPOT"}, "containerOrchestrationType": "ECS"}
 FARGATE = {"computeResources": {"type": "FARGATE"}, "containerOrchestrationType": "ECS"}
 FARGATE_SPOT = {"computeResources": {"type": "FARGATE_SPOT"}}
-EKS = {"containerOrchestrationType": "EKS", "computeResources": {"type": "EC2"}}
 UNMANAGED = {"type": "UNMANAGED", "containerOrchestrationType": "ECS"}
-ELSEWHERE = "where batchx cannot run jobs: name a queue on EC2, EC2 Spot, Fargate or Fargate Spot."
 
 
 def make_environment(kind: str, *instance_types: str) -> dict[str, Any]:
@@ -66,7 +63,6 @@ def test_what_a_queue_is_said_to_be(
     detail: Mapping[str, Any], environments: Sequence[Mapping[str, Any]], platform: Platform
 ) -> None:
     assert interpret_queue("q", detail, environments) == platform
-    assert list_queue_problems("q", detail, environments) == []
 
 
 def test_a_queue_is_called_what_the_user_calls_it() -> None:
@@ -76,48 +72,3 @@ def test_a_queue_is_called_what_the_user_calls_it() -> None:
 
 def test_users_know_two_kinds() -> None:
     assert (Platform("q").kind, Platform("q", is_fargate=True).kind) == ("EC2", "Fargate")
-
-
-@pytest.mark.parametrize(
-    ("detail", "environment", "expected"),
-    [
-        (
-            QUEUE | {"state": "DISABLED"},
-            EC2,
-            "Job queue q is DISABLED: enable it, or name another.",
-        ),
-        (
-            QUEUE | {"status": "INVALID", "statusReason": "no subnet"},
-            EC2,
-            "Job queue q is INVALID (no subnet): mend it, or name another.",
-        ),
-        (
-            QUEUE | {"status": "DELETING"},
-            EC2,
-            "Job queue q is DELETING (no reason given): mend it, or name another.",
-        ),
-        (QUEUE, EKS, f"Job queue q is on EKS, {ELSEWHERE}"),
-        (QUEUE | {"jobQueueType": "EKS"}, EKS, f"Job queue q is on EKS, {ELSEWHERE}"),
-        (
-            QUEUE,
-            make_environment("ECS_MANAGED_INSTANCES"),
-            f"Job queue q is on ECS Managed Instances, {ELSEWHERE}",
-        ),
-        (QUEUE, make_environment("NEW_THING"), f"Job queue q is on NEW_THING, {ELSEWHERE}"),
-    ],
-)
-def test_each_problem_is_a_sentence(
-    detail: Mapping[str, Any], environment: Mapping[str, Any], expected: str
-) -> None:
-    assert list_queue_problems("Job queue q", detail, [environment]) == [expected]
-
-
-def test_a_queue_for_training_is_refused_though_it_has_no_compute_environment() -> None:
-    detail = QUEUE | {"jobQueueType": "SAGEMAKER_TRAINING", "computeEnvironmentOrder": []}
-    problems = list_queue_problems("Job queue q (who asks)", detail, [])
-    assert problems == [f"Job queue q (who asks) is on SageMaker, {ELSEWHERE}"]
-
-
-@pytest.mark.parametrize("kind", ["ECS", "ECS_FARGATE", ""])
-def test_the_kinds_of_queue_that_batch_names_are_known(kind: str) -> None:
-    assert list_queue_problems("Job queue q", QUEUE | {"jobQueueType": kind}, [EC2]) == []

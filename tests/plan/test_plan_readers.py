@@ -79,6 +79,13 @@ STRANGE = [None, "", " ", [], ["on"], {}, 1.5, b"on", max, pick, object(), Path(
         (readers.read_architecture, "ARM64", "arm64"),
         (readers.read_architecture, "x86_64", "amd64"),
         (readers.read_architecture, "aarch64", "arm64"),
+        *(
+            (readers.read_duration, value, seconds)
+            for value, seconds in (
+                *(("60s", 60), ("1m", 60), ("90m", 5400), ("2h", 7200), ("1d", 86_400)),
+                *((1, 60), ("90", 5400), ("1.5", 90), ("0.5 h", 1800), ("365d", 31_536_000)),
+            )
+        ),
         (readers.read_image, "debian:12", "debian:12"),
         (readers.read_image, "docker://quay.io/a/b@sha256:1", "docker://quay.io/a/b@sha256:1"),
         (readers.read_image, "job-definition://mine:3", "job-definition://mine:3"),
@@ -96,6 +103,10 @@ BAD = {
         "must be a whole number from 0 to 9",
     ),
     read_below_zero: ([0, "--1", "- 1"], "must be a whole number from -5 to -1"),
+    readers.read_duration: (
+        ["59s", 0, -5, "0", "-1h", "2 hours", "2H", "1h30m", "366d", "1e3", "٣", True, "9" * 30],
+        "must be a time from 1 minute to 1 year, such as 90m, 2h or 1d",
+    ),
     readers.read_switch: (["yes", "no", "1", "0", 1, 0, "on "], "must be on or off"),
     readers.read_queue: (
         [
@@ -110,6 +121,7 @@ BAD = {
     readers.read_role: (
         [
             *("reader", "arn:aws:iam::1234:role/reader", "arn:aws:iam::123456789012:role/"),
+            "arn:aws:iam::123456789012:role/team/",
             "arn:aws:iam::123456789012:user/reader",
             "arn:aws:iam::123456789012:role/two words",
         ],
