@@ -8,14 +8,13 @@ from typing import TextIO
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.plan import Direction
 from snakemake_executor_plugin_batchx.storage.words import count_files, format_size
+from snakemake_executor_plugin_batchx.terminal_line import TerminalLine
 
 TERMINAL_SECONDS = 0.25
 LOG_SECONDS = 30.0
 
 RATE_SECONDS = 10.0
 """The rate shown is that of the last seconds: of all since the beginning, it would lag."""
-
-CLEAR_LINE = "\r\x1b[K"
 
 
 class Progress:
@@ -36,14 +35,12 @@ class Progress:
         self._direction = direction
         self._stream = stream
         self._clock = clock
-        self._count_columns = count_columns
         self._is_quiet = is_quiet
-        self._is_terminal = stream.isatty()
+        self._line = TerminalLine(stream, count_columns) if stream.isatty() else None
         self._lock = threading.Lock()
         self._started = self._shown = clock()
         self._samples: deque[tuple[float, int]] = deque([(self._started, 0)])
         self._is_planned = False
-        self._is_line_open = False
         self.files = 0
         self.bytes = 0
         self.unchanged = 0
@@ -88,10 +85,8 @@ class Progress:
     def close(self) -> None:
         """Leave the line to what comes next."""
         with self._lock:
-            if self._is_line_open:
-                self._stream.write(CLEAR_LINE)
-                self._stream.flush()
-            self._is_line_open = False
+            if self._line is not None:
+                self._line.clear()
             self._is_quiet = True
 
     def summarize(self) -> str:
@@ -114,21 +109,19 @@ class Progress:
 
     def _show(self) -> None:
         now = self._clock()
-        interval = TERMINAL_SECONDS if self._is_terminal else LOG_SECONDS
+        interval = LOG_SECONDS if self._line is None else TERMINAL_SECONDS
         if self._is_quiet or now - self._shown < interval:
             return
         self._shown = now
         self._samples.append((now, self.bytes))
         while len(self._samples) > 2 and now - self._samples[1][0] >= RATE_SECONDS:
             self._samples.popleft()
-        line = self._describe(now)
-        if self._is_terminal:
-            line = f"{CLEAR_LINE}{line[: max(self._count_columns() - 1, 1)]}"
-            self._is_line_open = True
+        text = self._describe(now)
+        if self._line is not None:
+            self._line.write(text)
         else:
-            line = f"batchx: {line}\n"
-        self._stream.write(line)
-        self._stream.flush()
+            self._stream.write(f"batchx: {text}\n")
+            self._stream.flush()
 
     def _describe(self, now: float) -> str:
         known = "" if self._is_planned else "at least "

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from snakemake_executor_plugin_batchx.cli.sync_progress import (
-    CLEAR_LINE,
     Progress,
     format_duration,
 )
 from snakemake_executor_plugin_batchx.storage.sync.items import Item
 from snakemake_executor_plugin_batchx.storage.sync.plan import Direction
+from snakemake_executor_plugin_batchx.terminal_line import CLEAR_LINE
 
 MIB = 1 << 20
 
