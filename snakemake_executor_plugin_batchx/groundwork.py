@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.queues import Queues
 from snakemake_executor_plugin_batchx.delivery import list_mount_problems
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.examination.of_run import RunExamination
 from snakemake_executor_plugin_batchx.module_map_file import read_module_map
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.image import NO_IMAGE
@@ -95,9 +96,42 @@ def lay_ground(
 ) -> Ground:
     """Look at all that the run asks for. Raises BatchxError with all that is wrong with it."""
     settings, workflow = executor.executor_settings, executor.workflow
-    roles = {"job_role": session.job_role, "execution_role": session.execution_role}
     queues = Queues(gateway, session.region)
-    planner = RequestPlanner(
+    planner = _make_planner(executor, session, queues)
+    problems, modules = Problems(), EMPTY_MAP
+    with problems:
+        modules = read_module_map(settings.module_map) if settings.module_map else EMPTY_MAP
+    wishes, mistakes = survey_wishes(workflow, modules)
+    survey = Survey(planner, wishes, workflow.remote_execution_settings.container_image or "")
+    problems.sentences += mistakes
+    examination = RunExamination(session, executor.logger)
+    of_queues: list[str] | None = None
+    of_others: list[str] = []
+    with problems:
+        of_queues = queues.inspect(survey.name_queues())
+        if not planner.has_one_queue:
+            examination.begin(survey, queues.list_views(), store.bucket)
+            examination.begin_sizes(queues.name_doubtful_types(survey.measure_largest()))
+        of_others += list_consumable_problems(gateway, survey.list_consumables())
+    of_others += list_mount_problems(settings.runtime, queues.list_known())
+    note = {"run_id": probe_key.split("/")[-2], "batchx": __version__}
+    of_others += list_root_problems(store, probe_key, note)
+    of_others += examination.finish()
+    queues.learn_sizes(survey.measure_largest(), examination.get_sizes())
+    if of_queues is not None:
+        problems.sentences += [*of_queues, *_list_problems(survey, queues, is_told=bool(of_queues))]
+    problems.sentences += of_others
+    problems.raise_all()
+    workflow_name = name_workflow(workflow.main_snakefile)
+    tags = dict(planner.defaults.tags or ())
+    of_definitions = DefinitionSettings(tags, workflow=workflow_name, scratch=planner.scratch)
+    return Ground(planner, survey, queues, modules, of_definitions)
+
+
+def _make_planner(executor: Any, session: AwsSession, queues: Queues) -> RequestPlanner:
+    settings = executor.executor_settings
+    roles = {"job_role": session.job_role, "execution_role": session.execution_role}
+    return RequestPlanner(
         replace(executor.job_options, **roles),
         session.job_queue,
         queues.get,
@@ -105,36 +139,15 @@ def lay_ground(
         has_one_queue=settings.job_queue == LOCAL_QUEUE,
         scratch=settings.scratch or DEFAULT_SCRATCH,
     )
-    problems = Problems()
-    modules = EMPTY_MAP
-    with problems:
-        modules = read_module_map(settings.module_map) if settings.module_map else EMPTY_MAP
-    wishes, mistakes = survey_wishes(workflow, modules)
-    survey = Survey(planner, wishes, workflow.remote_execution_settings.container_image or "")
-    problems.sentences += mistakes
-    with problems:
-        problems.sentences += _list_problems(survey, queues, gateway)
-    problems.sentences += list_mount_problems(settings.runtime, queues.list_known())
-    note = {"run_id": probe_key.split("/")[-2], "batchx": __version__}
-    problems.sentences += list_root_problems(store, probe_key, note)
-    problems.raise_all()
-    of_definitions = DefinitionSettings(
-        tags=dict(planner.defaults.tags or ()),
-        workflow=name_workflow(workflow.main_snakefile),
-        scratch=planner.scratch,
-    )
-    return Ground(planner, survey, queues, modules, of_definitions)
 
 
-def _list_problems(survey: Survey, queues: Queues, gateway: BatchGateway) -> list[str]:
-    """Return what Batch has to say. Raises AwsError where it cannot be asked."""
+def _list_problems(survey: Survey, queues: Queues, *, is_told: bool) -> list[str]:
+    """Return what is wrong with what jobs ask of queues; of these it `is_told` already, if so."""
     settings, known = survey.planner.defaults, queues.list_known
-    of_queues = queues.inspect(survey.name_queues())
     of_platforms = []
-    if not of_queues and not survey.planner.has_one_queue:
+    if not is_told and not survey.planner.has_one_queue:
         of_platforms = [
             *list_unused_settings(settings, known()),
             *list_arch_problems(settings, known()),
         ]
-    consumables = list_consumable_problems(gateway, survey.list_consumables())
-    return [*of_queues, *survey.list_problems(), *of_platforms, *consumables]
+    return [*survey.list_problems(), *of_platforms]

@@ -10,7 +10,7 @@ from snakemake_executor_plugin_batchx.plan.image import (
     JobImage,
 )
 from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
-from snakemake_executor_plugin_batchx.plan.options import OPTIONS
+from snakemake_executor_plugin_batchx.plan.options import BY_RESOURCE, OPTIONS, PREFIX
 from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.plan.request import DEFAULT_QUEUE, RequestPlanner, Wish
 from snakemake_executor_plugin_batchx.plan.values import Problems
@@ -62,6 +62,30 @@ class Survey:
                 for each in options.consumables or ():
                     held.setdefault(each, wish.label)
         return held
+
+    def measure_largest(self) -> dict[str, tuple[float, float, float]]:
+        """Return the most vCPUs, MiB of memory and GPUs that jobs ask of each queue.
+
+        As far as rules say it; what is added to memory, and what groups ask for, is not in it.
+        """
+        largest: dict[str, tuple[float, float, float]] = {}
+        for wish, queue in self._iter_places():
+            demand = wish.demand
+            asked = (demand.threads, demand.memory_mib or 0.0, demand.gpus or 0.0)
+            vcpus, memory_mib, gpus = map(max, asked, largest.get(queue, (0.0, 0.0, 0.0)))
+            largest[queue] = (vcpus, memory_mib, gpus)
+        return largest
+
+    def name_values(self, name: str) -> dict[str, str]:
+        """Return the values of an option that jobs have, each with who gives it first."""
+        option = BY_RESOURCE[PREFIX + name]
+        default = getattr(self.planner.defaults, name)
+        named = {default: str(option.flag)} if default else {}
+        for wish in self.wishes:
+            value = getattr(wish.options, name)
+            if value:
+                named.setdefault(value, f"{option.resource} of {wish.label}")
+        return named
 
     def list_problems(self) -> list[str]:
         """Return a sentence for all that is wrong, as far as it shows before images are there."""

@@ -1,13 +1,13 @@
 """AWS error codes as sentences: what is wrong, with what, and the fix."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import botocore.exceptions
 import botocore.parsers
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.errors import SKEWED, BatchxError
 
 SENTENCES = {
     "AccessDeniedException": (
@@ -31,11 +31,45 @@ SENTENCES = {
     "ExpiredToken": (
         "The AWS credentials in use have expired: renew them (aws sso login, say) and start again."
     ),
+    "RequestTimeTooSkewed": (
+        "AWS refuses {action} because of the time that this machine's clock shows ({message}): let "
+        "it be set by the network (timedatectl set-ntp true, say)."
+    ),
     "ClientException": "AWS Batch refuses {action}: {message}.",
     "ServerException": "AWS Batch failed at {action}: {message}.",
 }
 """https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html and the error types of
 each operation there."""
+
+LOCAL_NEEDS_NONE = "; --batchx-job-queue local needs none"
+
+NO_CREDENTIALS = (
+    "No AWS credentials were found: set --batchx-profile, sign in (aws configure, aws sso login), "
+    f"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY{LOCAL_NEEDS_NONE}."
+)
+
+CREDENTIAL_SENTENCES = {
+    "NoCredentialsError": NO_CREDENTIALS,
+    **dict.fromkeys(
+        ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError"),
+        "The SSO session of the AWS profile in use has expired, or was not begun: sign in (aws sso "
+        "login --profile NAME) and start again.",
+    ),
+    **dict.fromkeys(
+        ("LoginRefreshRequired", "LoginTokenLoadError"),
+        "The session of the AWS profile in use has expired, or was not begun: sign in (aws login "
+        "--profile NAME) and start again.",
+    ),
+    "PartialCredentialsError": (
+        "The AWS credentials in use are not complete ({message}): add what is missing."
+    ),
+    "CredentialRetrievalError": (
+        "The AWS credentials in use could not be had ({message}): mend what it says, or name "
+        "another profile."
+    ),
+}
+"""By the type of the exception where there is nothing to sign a call with: AWS was not asked
+(https://github.com/boto/botocore/blob/develop/botocore/exceptions.py)."""
 
 THROTTLING_CODES = frozenset(
     {
@@ -88,7 +122,13 @@ CALL_ERRORS = (
 )
 """All that a boto3 call raises because of AWS or the way to it."""
 
+SKEWED_CODE = "RequestTimeTooSkewed"
+"""What S3 calls it that a clock is wrong; AwsError has it where other services say it in words."""
+
 _JAVA_PREFIX = re.compile(r"^Error executing request, Exception : |, RequestId: [0-9a-f-]{36}")
+
+
+T = TypeVar("T")
 
 
 class AwsError(BatchxError):
@@ -116,18 +156,30 @@ def explain_error(error: Exception, action: str) -> AwsError:
     """Return what a boto3 exception means for the user. `action` is IAM's name of the call."""
     if isinstance(error, botocore.exceptions.ClientError):
         return _explain_answer(error, action)
-    if isinstance(error, botocore.exceptions.NoCredentialsError):
-        return AwsError(NO_CREDENTIALS, "NoCredentials", is_transient=False)
     text, code = f"{action} failed: {error}", type(error).__name__
+    if code in CREDENTIAL_SENTENCES:
+        message = str(error).rstrip(".")
+        text = CREDENTIAL_SENTENCES[code].format(message=message)
+        return AwsError(text, code, is_transient=False)
     if isinstance(error, UNANSWERED_ERRORS) and not isinstance(error, UNREACHED_ERRORS):
         return UnansweredError(text, code)
     return AwsError(text, code, is_transient=isinstance(error, UNREACHED_ERRORS))
+
+
+def ask_aws(action: str, call: Callable[[], T]) -> T:
+    """Return what a boto3 call returns; `action` is IAM's name of it. Raises AwsError."""
+    try:
+        return call()
+    except CALL_ERRORS as error:
+        raise explain_error(error, action) from error
 
 
 def _explain_answer(error: botocore.exceptions.ClientError, action: str) -> AwsError:
     told: Mapping[str, Any] = error.response.get("Error", {})
     code = str(told.get("Code", ""))
     message = _JAVA_PREFIX.sub("", str(told.get("Message") or code)).strip().rstrip(".")
+    if SKEWED.search(message):
+        code = SKEWED_CODE
     sentence = SENTENCES.get(code, "AWS answers {action} with {code}: {message}.")
     text = sentence.format(action=action, code=code, message=message)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -136,9 +188,3 @@ def _explain_answer(error: botocore.exceptions.ClientError, action: str) -> AwsE
     if code in UNANSWERED_CODES or status >= SERVER_TROUBLE:
         return UnansweredError(text, code)
     return AwsError(text, code, is_transient=False)
-
-
-NO_CREDENTIALS = (
-    "No AWS credentials were found: set --batchx-profile, sign in (aws configure, aws sso login), "
-    "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --batchx-job-queue local needs none."
-)

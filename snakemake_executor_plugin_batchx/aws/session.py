@@ -6,6 +6,7 @@ The only module that opens the embedded AWS, so that nothing else knows which of
 import functools
 import os
 import re
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import botocore.exceptions
 import botocore.session
 from botocore.config import Config
 
-from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS
+from snakemake_executor_plugin_batchx.aws.clients import CHECK_CONFIG, ClientMaker
+from snakemake_executor_plugin_batchx.aws.clock import ClockWatch
+from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS, ask_aws
 from snakemake_executor_plugin_batchx.aws.secrets import read_login
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.credentials import LoginReader
@@ -43,12 +46,22 @@ BATCH_CONFIG = Config(
     tcp_keepalive=True,
 )
 
+LOGS_CONFIG = BATCH_CONFIG
+"""What is tried again stands in aws/retry.py likewise."""
+
 ECR_CONFIG = Config(
     # Said here because botocore's default differs by version
     # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
     retries={"mode": "standard", "total_max_attempts": 6},
     max_pool_connections=16,
     tcp_keepalive=True,
+)
+
+EC2_CONFIG = Config(
+    # Asked while a user waits for the start of a run, which can go on without an answer.
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=3,
+    read_timeout=10,
 )
 
 NO_PROXY = Config(proxies={"http": None})
@@ -60,6 +73,9 @@ NO_USER_CONFIG = {
     "credentials_file": (None, None, os.devnull, None),
 }
 
+CLOCK_CALLS = ("after-call.batch.DescribeJobQueues", "after-call.sts.GetCallerIdentity")
+"""The calls whose answers tell what time it is at AWS, as botocore names them to listeners."""
+
 _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 
 
@@ -67,9 +83,12 @@ _QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
 class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
-    `read_login` reads a registry's login from a secret's ARN. `credentials` are botocore's own and
-    renew themselves, `ca_bundle` is the file of authorities that the user named. `runner_doubt`
-    says why jobs are processes of this machine, unless that was asked for.
+    `make_ecr_client` and the like return clients for a region, new at each call;
+    `make_check_client` returns one of a service, in a region, that does not wait for long. `clock`
+    learns the time from answers. `read_login` reads a registry's login from a secret's ARN.
+    `credentials` are botocore's own and renew themselves, `ca_bundle` is the file of authorities
+    that the user named. `runner_doubt` says why jobs are processes of this machine, unless that was
+    asked for.
     """
 
     region: str
@@ -78,6 +97,10 @@ class AwsSession:
     credentials: Any
     ca_bundle: str | None
     make_ecr_client: Callable[[str], Any]
+    make_logs_client: Callable[[str], Any]
+    make_ec2_client: Callable[[str], Any]
+    make_check_client: Callable[[str, str], Any]
+    clock: ClockWatch
     read_login: LoginReader
     job_queue: str
     s3_root: str | None
@@ -103,26 +126,57 @@ def open_session(
     core = botocore.session.get_session()
     session = _open_profile(core, settings.profile)
     region = choose_region(settings, session.region_name)
-    credentials = session.get_credentials()
+    credentials = ask_aws("The search for AWS credentials", session.get_credentials)
     if credentials is None:
         raise BatchxError(NO_CREDENTIALS)
     options = make_s3_options(settings)
+    clients, clock = ClientMaker(session), watch_clock(core)
     return AwsSession(
         region=region,
-        batch_client=session.client("batch", region, config=BATCH_CONFIG),
+        batch_client=clients.make("batch", region, config=BATCH_CONFIG),
         s3_client=make_s3_client(session, region, options),
         credentials=credentials,
         ca_bundle=core.get_config_variable("ca_bundle"),
-        make_ecr_client=functools.partial(session.client, "ecr", config=ECR_CONFIG),
-        read_login=functools.partial(
-            read_login, functools.partial(session.client, "secretsmanager", config=ECR_CONFIG)
-        ),
+        clock=clock,
+        **_list_makers(clients, options),
         job_queue=settings.job_queue or "",
         s3_root=settings.s3_root,
         job_role=settings.job_role,
         execution_role=settings.execution_role,
         s3_options=options,
     )
+
+
+def _list_makers(clients: ClientMaker, options: S3Options) -> dict[str, Any]:
+    """Return what of a session makes clients when they are wanted."""
+    make = clients.make
+    return {
+        "make_ecr_client": functools.partial(make, "ecr", config=ECR_CONFIG),
+        "make_logs_client": functools.partial(make, "logs", config=LOGS_CONFIG),
+        "make_ec2_client": functools.partial(make, "ec2", config=EC2_CONFIG),
+        "make_check_client": functools.partial(make_check_client, clients, options),
+        "read_login": functools.partial(
+            read_login, functools.partial(make, "secretsmanager", config=ECR_CONFIG)
+        ),
+    }
+
+
+def watch_clock(core: Any) -> ClockWatch:
+    """Return what learns the time from answers to the clients that botocore's session makes."""
+    clock = ClockWatch(time.time)
+    for event in CLOCK_CALLS:
+        core.register(event, clock.observe)
+    return clock
+
+
+def make_check_client(clients: ClientMaker, options: S3Options, service: str, region: str) -> Any:
+    """Return a client of a service, S3's as the settings want it, that does not wait for long."""
+    if service != "s3":
+        return clients.make(service, region, config=CHECK_CONFIG)
+    config = S3_CONFIG.merge(CHECK_CONFIG)
+    if addressing := options.make_config():
+        config = config.merge(Config(s3=addressing))
+    return clients.make(service, region, config=config, endpoint_url=options.endpoint_url)
 
 
 def _open_profile(core: Any, profile: str | None) -> boto3.Session:
@@ -183,27 +237,23 @@ def _provide_trees(provide_runtime: Callable[[], Runtime]) -> RuntimeTrees:
 def _make_embedded_session(
     settings: ExecutorSettings, embedded: EmbeddedAws, runner_doubt: str
 ) -> AwsSession:
+    # Of its own: the user's profile and config files are about another AWS.
+    core = botocore.session.Session(session_vars=NO_USER_CONFIG)
     session = boto3.Session(
-        # Of its own: the user's profile and config files are about another AWS.
-        botocore_session=botocore.session.Session(session_vars=NO_USER_CONFIG),
+        botocore_session=core,
         aws_access_key_id=embedded.access_key_id,
         aws_secret_access_key=embedded.secret_access_key,
         region_name=embedded.region,
     )
-    endpoint = embedded.endpoint_url
-    make_client = functools.partial(
-        session.client, endpoint_url=endpoint, config=ECR_CONFIG.merge(NO_PROXY)
-    )
+    clients, clock = ClientMaker(session, embedded.endpoint_url, NO_PROXY), watch_clock(core)
     return AwsSession(
         region=embedded.region,
-        batch_client=session.client(
-            "batch", endpoint_url=endpoint, config=BATCH_CONFIG.merge(NO_PROXY)
-        ),
-        s3_client=session.client("s3", endpoint_url=endpoint, config=S3_CONFIG.merge(NO_PROXY)),
+        batch_client=clients.make("batch", config=BATCH_CONFIG),
+        s3_client=clients.make("s3", config=S3_CONFIG),
         credentials=session.get_credentials(),
         ca_bundle=None,
-        make_ecr_client=functools.partial(make_client, "ecr"),
-        read_login=functools.partial(read_login, functools.partial(make_client, "secretsmanager")),
+        clock=clock,
+        **_list_makers(clients, PLAIN_OPTIONS),
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from snakemake_executor_plugin_batchx.cli import (
     definitions,
     demo,
+    doctor,
     image,
     jobs,
     local,
@@ -20,7 +21,7 @@ from snakemake_executor_plugin_batchx.version import __version__
 CLOSED_PIPE = 128 + 13
 """As of a program that SIGPIPE ends."""
 
-COMMANDS = (definitions, demo, image, jobs, local, runtime, sync)
+COMMANDS = (definitions, demo, doctor, image, jobs, local, runtime, sync)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import argparse
 import os
 from contextlib import ExitStack
 
+from snakemake_executor_plugin_batchx.aws.errors import LOCAL_NEEDS_NONE
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
@@ -26,5 +27,12 @@ def open_aws(args: argparse.Namespace, job_queue: str | None = None) -> AwsSessi
         try:
             return open_session(settings, stack)
         except BatchxError as error:
-            # Told in the words of a run's settings; the options here are called likewise.
-            raise BatchxError(str(error).replace("--batchx-", "--")) from error
+            raise BatchxError(name_options(str(error))) from error
+
+
+def name_options(text: str) -> str:
+    """Return what is told in the words of a run's settings in those of a command's options.
+
+    These are called likewise, but the queue local is only for runs.
+    """
+    return text.replace(LOCAL_NEEDS_NONE, "").replace("--batchx-", "--")

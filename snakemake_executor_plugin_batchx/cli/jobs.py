@@ -1,4 +1,4 @@
-"""`batchx jobs`: the jobs of batchx on a queue, and an end to those that a killed head left."""
+"""`batchx jobs`: the jobs of batchx on a queue, their logs, and an end to those left behind."""
 
 import argparse
 import itertools
@@ -12,6 +12,7 @@ from snakemake_executor_plugin_batchx.batch.listing import FoundJob, find_jobs
 from snakemake_executor_plugin_batchx.batch.reasons import SWEPT
 from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options
 from snakemake_executor_plugin_batchx.cli.batch_access import QUEUE_VARIABLE, open_batch, say
+from snakemake_executor_plugin_batchx.cli.job_logs import add_logs_parser
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import STATE_DIR
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE
@@ -24,7 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the `batchx` parser."""
     parser = subparsers.add_parser(
         "jobs",
-        help="list the jobs of batchx on a queue, or end what a killed head left there",
+        help="list the jobs of batchx on a queue, print their logs, end what a killed head left",
         description="A run ends its jobs when it ends. One whose head was killed cannot: its jobs "
         "go on until the next run in its folder takes them up, or until they are swept.",
     )
@@ -48,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--force", action="store_true", help="even while a head of this folder is alive"
     )
     sweep.set_defaults(run=run_sweep)
+    add_logs_parser(actions)
     for action in (listing, sweep):
         add_aws_options(action)
         action.add_argument(
@@ -66,7 +68,9 @@ def open_gateway(args: argparse.Namespace, runs: Sequence[str]) -> tuple[BatchGa
     Those are the ones named, and those to which `runs` of this folder sent jobs, as far as they
     are there. Raises BatchxError without queue, credentials or region.
     """
-    named = args.job_queues or list(filter(None, [os.environ.get(QUEUE_VARIABLE)]))
+    named = list(filter(None, args.job_queues or ())) or list(
+        filter(None, [os.environ.get(QUEUE_VARIABLE)])
+    )
     queues = list(dict.fromkeys([*named, *list_queues(STATE_DIR, runs)]))
     if not queues:
         raise BatchxError(f"No job queue is named: give --job-queue, or set {QUEUE_VARIABLE}.")
@@ -96,8 +100,9 @@ def run_list(args: argparse.Namespace) -> int:
         return 0
     print(*format_jobs(jobs, now), sep="\n", end="\n" if jobs else "")
     if not jobs:
-        where = f" on {', '.join(queues)}" if queues else ""
-        say(f"no job of batchx {'is' if args.all else 'waits or runs'}{where}")
+        owner = name_runs(args.runs) if args.runs else "batchx"
+        verb = "is known" if args.all else "waits or runs"
+        say(f"no job of {owner} {verb}{_name_place(queues)}")
     return 0
 
 
@@ -148,18 +153,37 @@ def run_sweep(args: argparse.Namespace) -> int:
         return refused
     gateway, queues = open_gateway(args, plan.runs)
     jobs = find_jobs(gateway, queues, plan.runs)
+    if not jobs:
+        say(f"nothing of {name_runs(plan.runs)} is left to end{_name_place(queues)}")
+        return refused
     if args.dry_run:
-        print(*format_jobs(jobs, time.time()), sep="\n", end="\n" if jobs else "")
+        print(*format_jobs(jobs, time.time()), sep="\n")
         say(f"{_count(jobs)} would be ended")
         return refused
     problems = gateway.terminate_jobs([job.job_id for job in jobs], SWEPT)
     for problem in problems:
         say(problem)
-    ended = "are being ended" if not problems else "were to be ended, not all could be"
-    say(f"{_count(jobs)} of {', '.join(plan.runs)} {ended}")
+    is_one = len(jobs) == 1
+    if problems:
+        ended = "was to be ended" if is_one else "were to be ended, not all could be"
+    else:
+        ended = "is being ended" if is_one else "are being ended"
+    say(f"{_count(jobs)} of {name_runs(plan.runs)} {ended}")
     return 1 if problems else refused
 
 
 def _count(jobs: Sequence[FoundJob]) -> str:
     arrays = sum(1 for job in jobs if job.children)
-    return f"{len(jobs)} jobs ({arrays} of them arrays)" if arrays else f"{len(jobs)} jobs"
+    if len(jobs) == 1:
+        return "1 job (an array)" if arrays else "1 job"
+    kinds = {0: "", 1: " (1 of them an array)"}.get(arrays, f" ({arrays} of them arrays)")
+    return f"{len(jobs)} jobs{kinds}"
+
+
+def name_runs(runs: Sequence[str]) -> str:
+    """Return what sentences call these runs."""
+    return f"run{'' if len(runs) == 1 else 's'} {', '.join(runs)}"
+
+
+def _name_place(queues: Sequence[str]) -> str:
+    return f" on {', '.join(queues)}" if queues else ""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import botocore.exceptions
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.errors import SKEWED, BatchxError
 from snakemake_executor_plugin_batchx.images.credentials import Credential
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
 from snakemake_executor_plugin_batchx.images.source import PullThroughRule, make_rule
@@ -40,6 +40,11 @@ LIFECYCLE_POLICY = json.dumps(
     }
 )
 """https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html"""
+
+SKEWED_SENTENCE = (
+    "AWS refuses {action} because of the time that this machine's clock shows ({said}): let it be "
+    "set by the network (timedatectl set-ntp true, say)."
+)
 
 DENIED_CODES = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 
@@ -273,6 +278,8 @@ class EcrGateway:
             code = str(told.get("Code", ""))
             said = str(told.get("Message") or code).strip().rstrip(".")
             sentence = SENTENCES.get(code, "ECR of {region} answers {action} with {code}: {said}.")
+            if SKEWED.search(said):
+                sentence = SKEWED_SENTENCE
             text = sentence.format(
                 action=f"ecr:{operation}", region=self.region, code=code, said=said
             )

@@ -1,6 +1,6 @@
 """What a fresh embedded account holds.
 
-A bucket, a queue on a compute environment, two roles and Batch's log group.
+A bucket, a queue on a compute environment, roles of jobs, ECS and instances, Batch's log group.
 """
 
 from __future__ import annotations
@@ -15,30 +15,21 @@ from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
-from snakemake_executor_plugin_batchx.local.orders import DEFAULT_LOG_GROUP
+from snakemake_executor_plugin_batchx.plan.container_logs import DEFAULT_LOG_GROUP
 
 QUEUE = "batchx-local"
 JOB_ROLE = "batchx-local-job"
 EXECUTION_ROLE = "batchx-local-execution"
+INSTANCE_ROLE = "ecsInstanceRole"
 # Far more vCPUs than the host has: a job's wish for threads is never refused for it.
 COMPUTE_RESOURCES = {
     "type": "EC2",
     "minvCpus": 0,
     "maxvCpus": 10_000,
     "instanceTypes": ["optimal"],
-    "instanceRole": "ecsInstanceRole",
+    "instanceRole": INSTANCE_ROLE,
     "subnets": ["subnet-local"],
     "securityGroupIds": ["sg-local"],
-}
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
 }
 
 
@@ -53,10 +44,10 @@ def furnish_account(
     bucket = f"batchx-local-{secrets.token_hex(4)}"
     s3.create_bucket(Bucket=bucket, **_make_location(identity.region))
     logs.create_log_group(logGroupName=DEFAULT_LOG_GROUP)
-    roles = [
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-        for role in (JOB_ROLE, EXECUTION_ROLE)
-    ]
+    roles = [make_role(iam, role, "ecs-tasks.amazonaws.com") for role in (JOB_ROLE, EXECUTION_ROLE)]
+    make_role(iam, INSTANCE_ROLE, "ec2.amazonaws.com")
+    iam.create_instance_profile(InstanceProfileName=INSTANCE_ROLE)
+    iam.add_role_to_instance_profile(InstanceProfileName=INSTANCE_ROLE, RoleName=INSTANCE_ROLE)
     batch.create_compute_environment(
         computeEnvironmentName=QUEUE, type="MANAGED", computeResources=COMPUTE_RESOURCES
     )
@@ -74,6 +65,18 @@ def furnish_account(
         pid=os.getpid(),
         runner=runner,
     )
+
+
+def make_role(iam: Any, name: str, service: str) -> str:
+    """Makes a role that a service may assume; returns its ARN. ``iam`` is a client."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
+    return str(role["Arn"])
 
 
 def _open_clients(endpoint_url: str, identity: Identity, credentials: Credentials) -> list[Any]:

@@ -16,7 +16,11 @@ from snakemake_executor_plugin_batchx.local.attempts import Attempts
 from snakemake_executor_plugin_batchx.local.consumable_calls import ConsumableCalls
 from snakemake_executor_plugin_batchx.local.consumables import ConsumableStore
 from snakemake_executor_plugin_batchx.local.definitions import DefinitionStore
-from snakemake_executor_plugin_batchx.local.environments import EnvironmentStore
+from snakemake_executor_plugin_batchx.local.environments import (
+    HEALTHY,
+    EnvironmentStore,
+    Health,
+)
 from snakemake_executor_plugin_batchx.local.errors import ClientError
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.job_calls import JobCalls
@@ -33,7 +37,7 @@ from snakemake_executor_plugin_batchx.local.tags import Tags
 
 QUEUE_DELETED = "Job queue deleted"
 TIME_LIMIT = "Canceled by JobStateTimeLimit action due to reason: {reason}"
-"""Seen in a public report of a job that a queue's time limit ended."""
+"""Source: https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
 
 class Batch:
@@ -46,6 +50,7 @@ class Batch:
         make_id: unique ids, as uuid4 makes them.
         grace_seconds: between SIGTERM and SIGKILL.
         queue_tags: what every queue bears, whoever makes it.
+        judge_health: tells from a compute environment's tags what becomes of it.
     """
 
     def __init__(
@@ -57,12 +62,13 @@ class Batch:
         make_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         grace_seconds: float = STOP_GRACE_SECONDS,
         queue_tags: Mapping[str, str] = MappingProxyType({}),
+        judge_health: Callable[[Mapping[str, str]], Health] = lambda _: HEALTHY,
     ):
         self.identity = identity
         self.read_now = read_now
         self.consumables = ConsumableStore(identity)
         self.definitions = DefinitionStore(identity, self.consumables)
-        self.environments = EnvironmentStore(identity)
+        self.environments = EnvironmentStore(identity, judge_health)
         self.queues = QueueStore(identity, self.environments, queue_tags)
         self.store = JobStore(self.queues, self.definitions)
         self.placement = Placement(capacity, self.queues, self.consumables)
@@ -183,9 +189,8 @@ class Batch:
         return {}
 
     def _describe_environments(self, request: JsonObject) -> JsonObject:
-        return {
-            "computeEnvironments": self.environments.describe(request.get("computeEnvironments"))
-        }
+        names, used = request.get("computeEnvironments"), self.placement.measure_environments()
+        return {"computeEnvironments": self.environments.describe(names, used)}
 
     def _update_queue(self, request: JsonObject) -> JsonObject:
         answer = self.queues.update(request)

@@ -5,7 +5,9 @@ Source: https://docs.aws.amazon.com/batch/latest/userguide/compute_environments.
 
 from __future__ import annotations
 
+import math
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from snakemake_executor_plugin_batchx.local.checks import check_bound, check_pattern, check_tags
@@ -30,6 +32,17 @@ FARGATE_REFUSED = {
 }
 
 
+@dataclass(frozen=True)
+class Health:
+    """Whether AWS could make of a compute environment what was asked (VALID, INVALID), and why."""
+
+    status: str = "VALID"
+    reason: str = "ComputeEnvironment Healthy"
+
+
+HEALTHY = Health()
+
+
 @dataclass
 class ComputeEnvironment:
     """One compute environment. ``request`` is what it was created or updated with."""
@@ -38,12 +51,18 @@ class ComputeEnvironment:
     arn: str
     request: JsonObject
     tags: dict[str, str]
+    health: Health = HEALTHY
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def is_enabled(self) -> bool:
-        """True if jobs may be placed on it."""
+        """True if it was not disabled."""
         return bool(self.request.get("state", "ENABLED") == "ENABLED")
+
+    @property
+    def is_open(self) -> bool:
+        """True if jobs may be placed on it."""
+        return self.is_enabled and self.health.status == "VALID"
 
     @property
     def is_fargate(self) -> bool:
@@ -68,8 +87,12 @@ class ComputeEnvironment:
         resources = self.request.get("computeResources", {})
         return float(resources.get("maxvCpus", self.request.get("unmanagedvCpus", 0)))
 
-    def describe(self, identity: Identity) -> JsonObject:
-        """The environment as DescribeComputeEnvironments returns it."""
+    def describe(self, identity: Identity, used_vcpus: float) -> JsonObject:
+        """The environment as DescribeComputeEnvironments returns it.
+
+        An embedded instance has just the vCPUs that its jobs use: so many are desired, but no fewer
+        than minvCpus (API_ComputeResource, desiredvCpus).
+        """
         cluster = f"{self.name}_Batch_{self.identifier}"
         described = {
             "computeEnvironmentName": self.name,
@@ -78,14 +101,16 @@ class ComputeEnvironment:
             "tags": dict(self.tags),
             "type": self.request["type"],
             "state": self.request.get("state", "ENABLED"),
-            "status": "VALID",
-            "statusReason": "ComputeEnvironment Healthy",
+            "status": self.health.status,
+            "statusReason": self.health.reason,
             "serviceRole": self.request.get("serviceRole", ""),
             "containerOrchestrationType": "ECS",
             "uuid": self.identifier,
         }
         if "computeResources" in self.request:
-            described["computeResources"] = dict(self.request["computeResources"])
+            resources = described["computeResources"] = dict(self.request["computeResources"])
+            if not self.is_fargate:
+                resources["desiredvCpus"] = max(resources["minvCpus"], math.ceil(used_vcpus))
         return described
 
 
@@ -111,9 +136,13 @@ class SchedulingPolicy:
 
 @dataclass
 class EnvironmentStore:
-    """All compute environments and scheduling policies of the account, by name."""
+    """All compute environments and scheduling policies of the account, by name.
+
+    ``judge_health`` tells from an environment's tags what becomes of it.
+    """
 
     identity: Identity
+    judge_health: Callable[[Mapping[str, str]], Health] = lambda _: HEALTHY
     environments: dict[str, ComputeEnvironment] = field(default_factory=dict)
     policies: dict[str, SchedulingPolicy] = field(default_factory=dict)
 
@@ -134,7 +163,8 @@ class EnvironmentStore:
         check_compute_resources(request)
         arn = self.identity.make_arn("compute-environment", name)
         tags = dict(request.get("tags", {}))
-        self.environments[name] = ComputeEnvironment(name, arn, dict(request), tags)
+        health = self.judge_health(tags)
+        self.environments[name] = ComputeEnvironment(name, arn, dict(request), tags, health)
         return {"computeEnvironmentName": name, "computeEnvironmentArn": arn}
 
     def update(self, request: JsonObject) -> JsonObject:
@@ -169,11 +199,16 @@ class EnvironmentStore:
             raise ClientError("Cannot delete, resource must be disabled first")
         del self.environments[environment.name]
 
-    def describe(self, names: list[str] | None) -> list[JsonObject]:
-        """The named environments (by name or ARN; unknown ones missing), or all."""
+    def describe(
+        self, names: list[str] | None, used_vcpus: Mapping[str, float]
+    ) -> list[JsonObject]:
+        """The named environments (by name or ARN; unknown ones missing), or all.
+
+        ``used_vcpus`` are what the jobs placed on each use, by its name.
+        """
         wanted = None if names is None else {self._read_name(name) for name in names}
         return [
-            environment.describe(self.identity)
+            environment.describe(self.identity, used_vcpus.get(environment.name, 0))
             for environment in self.environments.values()
             if wanted is None or environment.name in wanted
         ]

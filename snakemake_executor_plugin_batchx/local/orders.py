@@ -13,8 +13,7 @@ from snakemake_executor_plugin_batchx.local.jobs import Attempt, Job
 from snakemake_executor_plugin_batchx.local.overrides import substitute_parameters
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
 from snakemake_executor_plugin_batchx.local.views import read_parameters
-
-DEFAULT_LOG_GROUP = "/aws/batch/job"
+from snakemake_executor_plugin_batchx.plan.container_logs import DEFAULT_LOG_GROUP
 
 
 @dataclass(frozen=True)

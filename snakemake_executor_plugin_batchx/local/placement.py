@@ -12,7 +12,7 @@ waits for its consumable resources, and not whether others go past it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from snakemake_executor_plugin_batchx.local.consumables import ConsumableStore
@@ -112,21 +112,35 @@ class Placement:
         return None
 
     def list_front(self, queue: Queue, count: int) -> list[Job]:
-        """Up to ``count`` RUNNABLE jobs of a queue, in the order in which they wait."""
-        return list(self.waiting.get(queue.arn, {}).values())[:count]
+        """Up to ``count`` RUNNABLE jobs of a queue, those that can never be placed among them.
+
+        In the order of their submission, or by priority and shares (API_FrontOfQueueDetail).
+        """
+        stuck = [job for job in self.stuck.values() if job.queue is queue]
+        jobs = sorted([*stuck, *self.waiting.get(queue.arn, {}).values()], key=_get_sequence)
+        if queue.policy_arn is not None:
+            jobs.sort(key=self._make_share_key(queue, queue.policy_arn))
+        return jobs[:count]
+
+    def measure_environments(self) -> dict[str, float]:
+        """The vCPUs that jobs use on each compute environment, by its name."""
+        used: dict[str, float] = {}
+        for _, attempt in self.taken.values():
+            name = attempt.environment_name
+            used[name] = used.get(name, 0.0) + attempt.vcpus
+        return used
 
     def _find_front(self, queue: Queue, waiting: dict[str, Job]) -> Job | None:
         """The first of those whose consumable resources are there."""
         ready = (job for job in waiting.values() if self._has_consumables(job))
         if queue.policy_arn is None:
             return next(ready, None)
-        policy = self.queues.environments.find_policy(queue.policy_arn)
-        usage = self._measure_shares(queue, policy)
-        return min(
-            ready,
-            key=lambda job: (usage.get(job.share_identifier, 0.0), -job.scheduling_priority),
-            default=None,
-        )
+        return min(ready, key=self._make_share_key(queue, queue.policy_arn), default=None)
+
+    def _make_share_key(self, queue: Queue, policy_arn: str) -> Callable[[Job], tuple[float, int]]:
+        """What orders the jobs of a queue by shares: those come first that have used least."""
+        usage = self._measure_shares(queue, self.queues.environments.find_policy(policy_arn))
+        return lambda job: (usage.get(job.share_identifier, 0.0), -job.scheduling_priority)
 
     def _has_consumables(self, job: Job) -> bool:
         return self.consumables.can_take(job.job_id, job.needs)
@@ -159,6 +173,10 @@ class Placement:
             return None
         for environment in self.queues.list_environments(job.queue):
             used = sum(each.vcpus for each in attempts if each.environment_name == environment.name)
-            if environment.is_enabled and used + needed["VCPU"] <= environment.max_vcpus:
+            if environment.is_open and used + needed["VCPU"] <= environment.max_vcpus:
                 return environment
         return None
+
+
+def _get_sequence(job: Job) -> tuple[int, int]:
+    return job.sequence, job.index or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,9 @@ def read_host_capacity() -> Capacity:
     return Capacity(vcpus=os.cpu_count() or 1, memory_mib=memory // 2**20)
 
 
-def make_surroundings(url: str, region: str, shared_folder: Path) -> Surroundings:
-    """What the jobs of a server at ``url`` find around them."""
+def make_surroundings(listener: socket.socket, region: str, shared_folder: Path) -> Surroundings:
+    """What the jobs of a server that listens there find around them."""
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     return Surroundings(
         endpoint_url=url,
         region=region,
@@ -69,6 +70,16 @@ def make_surroundings(url: str, region: str, shared_folder: Path) -> Surrounding
         credentials_url=url + CREDENTIALS_PATH.rstrip("/"),
         shared_folder=str(shared_folder),
     )
+
+
+MakeBatch = Callable[[Capacity, Identity, float, Mapping[str, str]], Batch]
+
+
+def open_batch(
+    capacity: Capacity, identity: Identity, grace_seconds: float, queue_tags: Mapping[str, str]
+) -> Batch:
+    """A Batch that goes by the time of day, whose compute environments are all valid."""
+    return Batch(capacity, identity=identity, grace_seconds=grace_seconds, queue_tags=queue_tags)
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,7 @@ def serve_embedded_aws(
     runner: str = PROCESS,
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
+    make_batch: MakeBatch = open_batch,
     make_runner: Callable[[RunnerPlan, RunnerEvents, LogSink], Runner] = open_runner,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
@@ -125,24 +137,22 @@ def serve_embedded_aws(
         runtime: what the Docker runner mounts at /batchx; None where images hold it.
         registry: what ECR hands tokens out for; None without one.
         make_runner: makes what the plan names, or something around it.
+        make_batch: makes the Batch, or one that differs in clock or environments.
     """
     with ExitStack() as undo:
         listener = undo.enter_context(open_listener())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        shared = make_scratch("shared")
-        undo.callback(remove_scratch, shared)
-        around = make_surroundings(url, identity.region, shared)
+        undo.callback(remove_scratch, shared := make_scratch("shared"))
+        around = make_surroundings(listener, identity.region, shared)
         logs, secrets = MotoLogSink(identity.account_id, identity.region), MotoSecrets(identity)
-        tags = {LOCAL_RUNNER_TAG: runner}
-        batch = Batch(capacity, identity=identity, grace_seconds=grace_seconds, queue_tags=tags)
         ecr = EmbeddedEcr(identity, registry)
+        batch = make_batch(capacity, identity, grace_seconds, {LOCAL_RUNNER_TAG: runner})
         plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, secrets, grace_seconds)
         engine = Engine(batch, lambda events: make_runner(plan, events, logs))
         undo.callback(engine.close)
         keys = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         application = EmbeddedAwsApplication(engine, identity.region, keys, ecr)
         undo.enter_context(_serve(listener, application))
-        aws = furnish_account(url, identity, keys, runner)
+        aws = furnish_account(around.endpoint_url, identity, keys, runner)
         application.calls.clear()  # what users count are their own
         yield aws
 

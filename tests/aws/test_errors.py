@@ -6,6 +6,11 @@ import pytest
 
 from snakemake_executor_plugin_batchx.aws.errors import UnansweredError, explain_error
 
+SIGN_IN = (
+    "The SSO session of the AWS profile in use has expired, or was not begun: sign in (aws sso "
+    "login --profile NAME) and start again."
+)
+
 
 def make_error(code: str, message: str, status: int = 400) -> botocore.exceptions.ClientError:
     answer = {
@@ -64,6 +69,47 @@ def test_missing_credentials_say_how_to_get_some() -> None:
     told = explain_error(botocore.exceptions.NoCredentialsError(), "batch:DescribeJobs")
     assert "--batchx-profile" in str(told)
     assert not told.is_transient
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (botocore.exceptions.UnauthorizedSSOTokenError(), SIGN_IN),
+        (botocore.exceptions.SSOTokenLoadError(error_msg="Token for lab does not exist"), SIGN_IN),
+        (
+            botocore.exceptions.TokenRetrievalError(
+                provider="sso", error_msg="Token has expired and refresh failed"
+            ),
+            SIGN_IN,
+        ),
+        (
+            botocore.exceptions.PartialCredentialsError(
+                provider="env", cred_var="AWS_SECRET_ACCESS_KEY"
+            ),
+            "The AWS credentials in use are not complete (Partial credentials found in env, "
+            "missing: AWS_SECRET_ACCESS_KEY): add what is missing.",
+        ),
+        (
+            botocore.exceptions.CredentialRetrievalError(
+                provider="custom-process", error_msg="no {such} command."
+            ),
+            "The AWS credentials in use could not be had (Error when retrieving credentials from "
+            "custom-process: no {such} command): mend what it says, or name another profile.",
+        ),
+    ],
+)
+def test_where_there_is_nothing_to_sign_with_it_is_told_how_to_get_it(
+    error: Exception, words: str
+) -> None:
+    told = explain_error(error, "batch:DescribeJobs")
+    assert str(told) == words
+    assert told.code == type(error).__name__
+    assert not told.is_transient
+
+
+def test_a_session_of_aws_login_is_begun_by_it() -> None:
+    error = type("LoginRefreshRequired", (botocore.exceptions.BotoCoreError,), {})()
+    assert "sign in (aws login --profile NAME)" in str(explain_error(error, "batch:DescribeJobs"))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
         open_session(settings, stack)
 
 
+def test_credentials_that_are_not_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    settings = ExecutorSettings(job_queue="q", region="eu-west-1")
+    with ExitStack() as stack, pytest.raises(BatchxError, match="in use are not complete"):
+        open_session(settings, stack)
+
+
 def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
         monkeypatch.delenv(name, raising=False)

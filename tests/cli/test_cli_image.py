@@ -232,3 +232,4 @@ def test_without_credentials_nothing_is_asked(account: Account) -> None:
     done = account.run("list", "--region", "eu-west-1", is_in_aws=False)
     assert done.returncode == 1
     assert "No AWS credentials were found" in done.stderr
+    assert "local" not in done.stderr

@@ -123,7 +123,7 @@ def test_what_has_ended_is_listed_if_wanted(queue: Queue) -> None:
     queue.wait_for_end(queue.submit(run_id))
     exit_code, out, err = queue.call("list", "--run", run_id)
     assert (exit_code, out) == (0, "")
-    assert "no job of batchx waits or runs" in err
+    assert f"no job of run {run_id} waits or runs on {queue.aws.job_queue}" in err
     _, out, _ = queue.call("list", "--run", run_id, "--all")
     assert "FAILED" in out
 
@@ -136,12 +136,12 @@ def test_a_sweep_ends_all_jobs_of_a_run_and_no_others(queue: Queue) -> None:
     exit_code, out, err = queue.call("sweep", mine, "--dry-run")
     assert exit_code == 0
     assert len(out.splitlines()) == 122
-    assert "121 jobs (1 of them arrays) would be ended" in err
+    assert "121 jobs (1 of them an array) would be ended" in err
     assert not queue.is_ended_by_sweep(ids[0])
 
     exit_code, _, err = queue.call("sweep", mine)
     assert exit_code == 0
-    assert f"121 jobs (1 of them arrays) of {mine} are being ended" in err
+    assert f"121 jobs (1 of them an array) of run {mine} are being ended" in err
     assert all(map(queue.is_ended_by_sweep, [ids[0], ids[-2], ids[-1], f"{ids[-1]}:1999"]))
     assert not queue.is_ended_by_sweep(foreign)
     assert queue.call("sweep", others)[0] == 0
@@ -230,11 +230,46 @@ def test_where_no_queue_of_a_run_is_left_there_is_no_job_of_it(
     assert (exit_code, out) == (0, "")
     assert err.splitlines() == [
         "batchx: queue deleted-since, to which a journal says jobs went, is not there: left out",
-        "batchx: no job of batchx waits or runs",
+        f"batchx: no job of run {run_id} waits or runs",
     ]
     exit_code, _, err = queue.call("sweep", run_id)
     assert exit_code == 0
-    assert f"0 jobs of {run_id} are being ended" in err
+    assert f"nothing of run {run_id} is left to end\n" in err
+
+
+def test_of_runs_that_nobody_knows(queue: Queue) -> None:
+    place = f"on {queue.aws.job_queue}\n"
+    assert queue.call("list", "--run", "nope", "--all", "--job-queue", "") == (
+        *(0, ""),
+        f"batchx: no job of run nope is known {place}",
+    )
+    assert queue.call("list", "--run", "no", "--run", "nope")[2] == (
+        f"batchx: no job of runs no, nope waits or runs {place}"
+    )
+    for options in ([], ["--dry-run"]):
+        exit_code, out, err = queue.call("sweep", "nope", *options)
+        assert (exit_code, out) == (0, "")
+        assert err == f"batchx: nothing of run nope is left to end {place}"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ((0,), "1 job"),
+        ((2,), "1 job (an array)"),
+        ((0, 0), "2 jobs"),
+        ((0, 2), "2 jobs (1 of them an array)"),
+        ((0, 2, 2), "3 jobs (2 of them arrays)"),
+    ],
+)
+def test_jobs_to_end_are_counted(queue: Queue, sizes: Sequence[int], text: str) -> None:
+    run_id = queue.make_run_id()
+    for size in sizes:
+        queue.submit(run_id, **({"arrayProperties": {"size": size}} if size else {}))
+    assert queue.call("sweep", run_id, "--dry-run")[2] == f"batchx: {text} would be ended\n"
+    verb = "is" if len(sizes) == 1 else "are"
+    told = queue.call("sweep", run_id)[2]
+    assert told == f"batchx: {text} of run {run_id} {verb} being ended\n"
 
 
 def test_a_queue_that_is_named_must_be_there_whatever_journals_name(queue: Queue) -> None:

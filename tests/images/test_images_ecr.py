@@ -140,6 +140,17 @@ def test_refusals_are_sentences(code: str, words: str) -> None:
     assert str(caught.value).endswith(".")
 
 
+def test_a_wrong_clock_is_not_taken_for_a_wrong_key() -> None:
+    said = "Signature expired: 20261130T120000Z is now earlier than 20261130T121500Z"
+
+    class Refusing:
+        def get_authorization_token(self) -> dict[str, Any]:
+            raise make_client_error("InvalidSignatureException", said)
+
+    with pytest.raises(EcrError, match="because of the time that this machine's clock shows"):
+        open_gateway(Refusing()).get_credential(False)
+
+
 def test_registries_get_the_login_that_is_for_them(
     private_server: TestRegistry, public_server: TestRegistry
 ) -> None:

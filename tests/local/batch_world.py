@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from snakemake_executor_plugin_batchx.local.batch import Batch
+from snakemake_executor_plugin_batchx.local.environments import HEALTHY, Health
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.orders import KillOrder, Order, StartOrder, StopOrder
 from snakemake_executor_plugin_batchx.local.placement import Capacity
@@ -88,6 +89,7 @@ class World:
     memory_mib: int = 4000
     now: float = START
     orders: list[Order] = field(default_factory=list)
+    judge_health: Callable[[Mapping[str, str]], Health] = lambda _: HEALTHY
 
     def __post_init__(self) -> None:
         ids = itertools.count(1)
@@ -95,6 +97,7 @@ class World:
             Capacity(self.vcpus, self.memory_mib),
             read_now=lambda: self.now,
             make_id=lambda: f"00000000-{next(ids):04d}",
+            judge_health=self.judge_health,
         )
         self.call("CreateComputeEnvironment", **make_environment("environment"))
         self.call("CreateJobQueue", **make_queue("queue", "environment"))

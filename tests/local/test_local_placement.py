@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from batch_world import World, make_environment, make_queue, make_resources
+from batch_world import (
+    World,
+    make_environment,
+    make_fargate_environment,
+    make_queue,
+    make_resources,
+)
 
+from snakemake_executor_plugin_batchx.local.environments import HEALTHY, Health
 from snakemake_executor_plugin_batchx.local.errors import ClientError
 
 DISABLED = {"state": "DISABLED"}
@@ -116,11 +123,73 @@ def test_environments_are_tried_in_order_and_only_if_enabled(world: World) -> No
     assert world.status(third) == "STARTING"
 
 
+def test_an_environment_that_is_invalid_says_why_and_gets_no_jobs() -> None:
+    health = Health("INVALID", "CLIENT_ERROR - no subnet")
+    world = World(judge_health=lambda tags: health if "broken" in tags else HEALTHY)
+    broken = make_environment("broken") | {"tags": {"broken": "yes"}}
+    world.call("CreateComputeEnvironment", **broken)
+    world.call("CreateJobQueue", **make_queue("bad", "broken"))
+    world.call("CreateJobQueue", **make_queue("spare", "broken", "environment"))
+    (told,) = world.call("DescribeComputeEnvironments", computeEnvironments=["broken"])[
+        "computeEnvironments"
+    ]
+    assert (told["state"], told["status"]) == ("ENABLED", "INVALID")
+    assert told["statusReason"] == "CLIENT_ERROR - no subnet"
+    assert list_started(world, submit(world, jobQueue="bad")) == [False]
+    assert list_started(world, submit(world, jobQueue="spare")) == [True]
+
+
 def test_the_snapshot_shows_who_waits_in_order(world: World) -> None:
     submit(world, "4")
     waiting = [submit(world), submit(world)]
     front = world.call("GetJobQueueSnapshot", jobQueue="queue")["frontOfQueue"]
     assert [each["jobArn"].rpartition("/")[2] for each in front["jobs"]] == waiting
+
+
+def test_the_snapshot_shows_jobs_that_can_never_be_placed_as_well(world: World) -> None:
+    submit(world, "4")
+    waiting = [submit(world), submit(world, "101"), submit(world)]
+    world.advance()
+    assert list_front(world, "queue") == waiting
+
+
+def list_front(world: World, queue: str) -> list[str]:
+    front = world.call("GetJobQueueSnapshot", jobQueue=queue)["frontOfQueue"]
+    return [each["jobArn"].rpartition("/")[2] for each in front["jobs"]]
+
+
+def test_the_snapshot_of_a_fair_queue_goes_by_usage_and_priority(world: World) -> None:
+    make_fair_queue(world)
+    fair = {"jobQueue": "fair"}
+    submit(world, "4", shareIdentifier="heavy", **fair)
+    heavy = submit(world, shareIdentifier="heavy", **fair)
+    low = submit(world, shareIdentifier="light1", schedulingPriorityOverride=1, **fair)
+    high = submit(world, shareIdentifier="light1", schedulingPriorityOverride=2, **fair)
+    assert list_front(world, "fair") == [high, low, heavy]
+
+
+def find_desired(world: World) -> int:
+    found = world.call("DescribeComputeEnvironments")["computeEnvironments"]
+    return int(found[0]["computeResources"]["desiredvCpus"])
+
+
+def test_as_many_vcpus_are_desired_as_jobs_use(world: World) -> None:
+    assert find_desired(world) == 0
+    first, _second, _waits = submit(world, "2"), submit(world, "2"), submit(world, "2")
+    assert find_desired(world) == 4
+    world.run(first)
+    assert find_desired(world) == 4
+    least = {"minvCpus": 8}
+    world.call("UpdateComputeEnvironment", computeEnvironment="environment", computeResources=least)
+    assert find_desired(world) == 8
+
+
+def test_on_fargate_none_are_desired(world: World) -> None:
+    world.call("CreateComputeEnvironment", **make_fargate_environment("fargate"))
+    (found,) = world.call("DescribeComputeEnvironments", computeEnvironments=["fargate"])[
+        "computeEnvironments"
+    ]
+    assert "desiredvCpus" not in found["computeResources"]
 
 
 def make_fair_queue(world: World) -> None:

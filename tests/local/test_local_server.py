@@ -115,6 +115,7 @@ def test_moto_serves_the_other_services(strict_aws: EmbeddedAws) -> None:
     assert {role["Arn"] for role in roles} == {
         strict_aws.job_role_arn,
         strict_aws.execution_role_arn,
+        "arn:aws:iam::123456789012:role/ecsInstanceRole",
     }
     repository = make_client(strict_aws, "ecr").create_repository(repositoryName="tools")
     assert repository["repository"]["repositoryName"] == "tools"
