@@ -37,9 +37,10 @@ from snakemake_executor_plugin_batchx.plan.standard_resources import (
     ResourceRow,
 )
 from snakemake_executor_plugin_batchx.plan.volume_sources import FORMS, parse_mount
-from snakemake_executor_plugin_batchx.reference import (
+from snakemake_executor_plugin_batchx.reference import SECTIONS, renew_sections
+from snakemake_executor_plugin_batchx.reference.markdown import make_table, mark_code
+from snakemake_executor_plugin_batchx.reference.request_tables import (
     API_NAME,
-    SECTIONS,
     make_fargate_table,
     make_flags_table,
     make_gpus_table,
@@ -47,10 +48,7 @@ from snakemake_executor_plugin_batchx.reference import (
     make_refused_table,
     make_settings_table,
     make_standard_table,
-    make_table,
     make_volumes_table,
-    mark_code,
-    renew_sections,
 )
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 
@@ -321,12 +319,12 @@ def find_member(model: Any, place: str) -> Shape:
     """Return the shape of `[Operation.]member.member… [WORD]` in the API's model.
 
     A path that names no operation is RegisterJobDefinition's or SubmitJob's, one that begins with
-    neither is of containerProperties; WORD is one of the types that the list's things may have.
+    none is of containerProperties; WORD is one of the types that the list's things may have.
     """
     path, _, word = place.partition(" ")
     parts = path.split(".")
     operations = ["RegisterJobDefinition", "SubmitJob"]
-    if parts[0] in operations:
+    if parts[0] in [*operations, "CancelJob"]:
         operations = [parts.pop(0)]
     tops = [model.operation_model(each).input_shape for each in operations]
     tops = [top for top in tops if parts[0] in top.members]

@@ -1,19 +1,10 @@
-"""The tables of the documentation, made of the data that the code itself works with.
-
-    python -m snakemake_executor_plugin_batchx.reference docs/*.md
-
-writes them anew into the files, between `<!-- generated: NAME -->` and `<!-- end -->`.
-"""
+"""Tables of what can be asked of Batch: options, resources, settings, flags of containers."""
 
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import Field, fields
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.docker_flags import (
     FLAGS,
     NOT_IN_BATCH,
@@ -29,27 +20,18 @@ from snakemake_executor_plugin_batchx.plan.standard_resources import (
     ResourceRow,
 )
 from snakemake_executor_plugin_batchx.plan.volume_sources import FORMS
+from snakemake_executor_plugin_batchx.reference.markdown import (
+    ABSENT,
+    make_table,
+    mark_code,
+    quote,
+    quote_all,
+)
 from snakemake_executor_plugin_batchx.s3_settings import S3Settings
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
 
-ABSENT = "–"
-
-SECTION = re.compile(r"<!-- generated: (?P<name>[\w-]+) -->\n(?:.*?\n)??<!-- end -->", re.DOTALL)
-
-OPENING = re.compile(r"<!-- generated: ([\w-]+) -->")
-
-CODE = re.compile(r"(`[^`]*`)|(?<![\w`-])((?:--[a-z][a-z0-9-]*|batchx_[a-z_]+)(?:=[\w'-]+)?)")
-"""What stands in backquotes already, or what should: a flag, a resource."""
-
 API_NAME = re.compile(r"(?<!\()\b[a-zA-Z]{2,}(?:\.[a-zA-Z]+)*(?: [A-Z]{3,})?")
 """A member of Batch's API, with a word of its own after it or not; no word in parentheses."""
-
-
-def make_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table, a line for each row."""
-    names = list(header)
-    lines = [names, ["---"] * len(names), *([_escape(cell) for cell in row] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def make_options_table() -> str:
@@ -68,10 +50,10 @@ def make_flags_table() -> str:
         ("flag", "in Batch's API", "on", "example", "meaning"),
         (
             (
-                _quote_all(flag.names),
-                _quote(flag.api_path),
+                quote_all(flag.names),
+                quote(flag.api_path),
                 BOTH if flag.is_on_fargate else EC2,
-                _quote(flag.example),
+                quote(flag.example),
                 mark_code(flag.meaning),
             )
             for flag in FLAGS
@@ -83,7 +65,7 @@ def make_refused_table() -> str:
     """Return the flags of `docker run` that Batch has not, with the reason."""
     return make_table(
         ("flag", "why it is refused, and what to do"),
-        ((_quote_all(each.names), _make_reason(each)) for each in REFUSED_FLAGS),
+        ((quote_all(each.names), _make_reason(each)) for each in REFUSED_FLAGS),
     )
 
 
@@ -100,7 +82,7 @@ def make_volumes_table() -> str:
     """Return the ways to write a volume."""
     return make_table(
         ("volume", "options, separated by commas"),
-        ((_quote_form(form.wanted), _quote_all(form.options)) for form in FORMS),
+        ((_quote_form(form.wanted), quote_all(form.options)) for form in FORMS),
     )
 
 
@@ -121,62 +103,8 @@ def make_gpus_table() -> str:
     for family, gpu in GPU_OF_FAMILY.items():
         families.setdefault(str(gpu), []).append(family)
     return make_table(
-        ("GPU", "instance families"), ((gpu, _quote_all(each)) for gpu, each in families.items())
+        ("GPU", "instance families"), ((gpu, quote_all(each)) for gpu, each in families.items())
     )
-
-
-SECTIONS: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {
-        "options": make_options_table,
-        "standard-resources": make_standard_table,
-        "flags": make_flags_table,
-        "refused-flags": make_refused_table,
-        "settings": make_settings_table,
-        "volumes": make_volumes_table,
-        "fargate-sizes": make_fargate_table,
-        "gpus": make_gpus_table,
-    }
-)
-"""What makes each generated section, by its name."""
-
-
-def renew_sections(text: str) -> str:
-    """Return a document with its generated sections as they are to be now.
-
-    Raises BatchxError where a section has a name that is not known, or no end.
-    """
-    names = OPENING.findall(text)
-    unknown = sorted(set(names) - SECTIONS.keys())
-    if unknown:
-        raise BatchxError(
-            f"No section is called {', '.join(unknown)}: there are {', '.join(SECTIONS)}."
-        )
-    renewed, count = SECTION.subn(_make_section, text)
-    if count != len(names):
-        raise BatchxError("A generated section has no line <!-- end -->: add it.")
-    return renewed
-
-
-def main(paths: Iterable[str]) -> None:
-    """Renew the generated sections of files."""
-    for path in map(Path, paths):
-        text = path.read_text(encoding="utf-8")
-        try:
-            renewed = renew_sections(text)
-        except BatchxError as error:
-            raise SystemExit(f"{path}: {error}") from error
-        if renewed != text:
-            path.write_text(renewed, encoding="utf-8")
-
-
-def mark_code(text: str) -> str:
-    """Return a text whose flags and resources stand in backquotes."""
-    return CODE.sub(lambda found: found[1] or _quote(found[2]), text)
-
-
-def _make_section(found: re.Match[str]) -> str:
-    name = found["name"]
-    return f"<!-- generated: {name} -->\n{SECTIONS[name]()}<!-- end -->"
 
 
 def _make_resources_table(rows: Iterable[Option | ResourceRow]) -> str:
@@ -188,13 +116,13 @@ def _make_resources_table(rows: Iterable[Option | ResourceRow]) -> str:
 
 def _list_resource_cells(row: Option | ResourceRow) -> list[str]:
     return [
-        _quote(row.resource),
-        _quote(row.flag) if row.flag else ABSENT,
+        quote(row.resource),
+        quote(row.flag) if row.flag else ABSENT,
         row.kind,
-        API_NAME.sub(lambda found: _quote(found[0]), row.goes_to) or ABSENT,
+        API_NAME.sub(lambda found: quote(found[0]), row.goes_to) or ABSENT,
         row.where,
         mark_code(row.default),
-        _quote(row.example),
+        quote(row.example),
         mark_code(row.meaning),
     ]
 
@@ -205,9 +133,9 @@ def _list_setting_cells(setting: Field[Any]) -> list[str]:
     resources = [each.resource for each in OPTIONS if each.setting == setting.name]
     resources += [each.resource for each in INPUT_RESOURCES if each.flag == option]
     return [
-        _quote(f"{option} {metavar}" if metavar else option),
-        _quote(f"SNAKEMAKE_BATCHX_{setting.name.upper()}"),
-        _quote_all(resources) or ABSENT,
+        quote(f"{option} {metavar}" if metavar else option),
+        quote(f"SNAKEMAKE_BATCHX_{setting.name.upper()}"),
+        quote_all(resources) or ABSENT,
         mark_code(setting.metadata["help"]),
     ]
 
@@ -228,22 +156,6 @@ def _make_reason(refused: RefusedFlag) -> str:
     return mark_code(re.sub(r"^(and|but|which) ", "", reason))
 
 
-def _quote(text: str) -> str:
-    return f"`{text}`"
-
-
-def _quote_all(texts: Iterable[str]) -> str:
-    return ", ".join(map(_quote, texts))
-
-
 def _quote_form(wanted: str) -> str:
     """Return how a volume is written, the words around it not in backquotes."""
     return re.sub(r"(\S*[:/]\S*[^\s,])", r"`\1`", wanted)
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
