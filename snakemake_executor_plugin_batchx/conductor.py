@@ -13,32 +13,30 @@ from contextlib import contextmanager
 from snakemake_executor_plugin_batchx.adoption import HEAD_CLAIM, claim_for_head
 from snakemake_executor_plugin_batchx.batch.reasons import CANCELLED, CLOSED, is_of_head
 from snakemake_executor_plugin_batchx.batch.state import TERMINAL, JobState
+from snakemake_executor_plugin_batchx.batch.verdict import sum_up_attempt
 from snakemake_executor_plugin_batchx.batch.watcher import split_child_id
 from snakemake_executor_plugin_batchx.collecting import (
     Collector,
     ResultGoneError,
-    is_result_needed,
 )
+from snakemake_executor_plugin_batchx.concluding import Concluder, Ending
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import read_holder
 from snakemake_executor_plugin_batchx.launching import Launcher
+from snakemake_executor_plugin_batchx.left_teller import LeftTeller
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, encode
+from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
+from snakemake_executor_plugin_batchx.status.counts import Counts, count_statuses
 from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
+from snakemake_executor_plugin_batchx.waiting_jobs import WaitingJobs
 from snakemake_executor_plugin_batchx.working import Workers
-
-STUCK = "MISCONFIGURATION:"
-"""https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
 KEPT_BYTES = 8 * 1024
 """Results of that size are held while their jobs' large files wait for their turn."""
-
-OWN_FAILURES = frozenset({"batchx", "bug"})
-"""Kinds of outcome that tell of the head, not of the job."""
 
 
 class Conductor:
@@ -51,9 +49,15 @@ class Conductor:
         self._collector = Collector(context, ports)
         self._specs = KeptSpecs(ports.store, has_secrets=bool(context.shared.envvars))
         self._workers = Workers(self._give_up, ports.log)
-        self._launcher = Launcher(context, ports, self._inflight, self._specs, self._workers)
+        self._told = LeftTeller()
+        self._launcher = Launcher(
+            context, ports, self._inflight, self._specs, self._workers, self._told
+        )
+        self._concluder = Concluder(self._inflight, ports.journal, self._specs)
+        self._waiting = WaitingJobs(
+            context, ports, self._inflight, self._launcher, self._workers, self._concluder.conclude
+        )
         self._numbers = itertools.count(1)
-        self._owed: set[str] = set()
         self._last_warning = ""
 
     @property
@@ -62,9 +66,14 @@ class Conductor:
         return self._launcher.submitted_count
 
     @property
+    def keeps_output(self) -> bool:
+        """Whether the output of all jobs is saved."""
+        return self._context.shared.keeps_output
+
+    @property
     def has_unreported(self) -> bool:
         """Whether Snakemake has not been told of some job: the next run looks for what it left."""
-        return bool(self._owed)
+        return self._concluder.has_unreported
 
     @contextmanager
     def open_portion(self, seconds_to_next: float = 0.0) -> Iterator[None]:
@@ -79,7 +88,7 @@ class Conductor:
         """Take a job in and return its name within the run; it is submitted in the background."""
         submission = f"{next(self._numbers):06d}"
         job = TrackedJob(submission, description)
-        self._owed.add(submission)
+        self._concluder.owe(submission)
         self._inflight.add(job)
         self._launcher.begin(job)
         return submission
@@ -89,17 +98,27 @@ class Conductor:
         return self._inflight.take_outcomes()
 
     def note_reported(self, submission: str) -> None:
-        """Note that Snakemake has recorded a job as done: no later run needs to look for it."""
-        self._ports.journal.write("reported", submission=submission)
-        self._owed.discard(submission)
+        """Note that Snakemake has recorded a job as done."""
+        self._concluder.note_reported(submission)
 
     def note_rejected(self, submission: str) -> None:
-        """Note that Snakemake has recorded a job as failed: it is not to be taken up as it is.
+        """Note that Snakemake has recorded a job as failed."""
+        self._concluder.note_rejected(submission)
 
-        But while a run is stopped Snakemake may hear of failures that are none of the job's.
-        """
-        if submission in self._owed and not self._inflight.is_cancelled:
-            self.note_reported(submission)
+    def tell_status(self) -> str:
+        """Return how many jobs are where, as a line; "" where none is in flight."""
+        jobs = self._inflight.list_jobs()
+        if not jobs:
+            return ""
+        submitted = [job for job in jobs if job.batch_job_id]
+        succeeded, failed = self._inflight.count_ended()
+        counts = Counts(
+            done=succeeded,
+            failed=failed,
+            preparing=len(jobs) - len(submitted),
+            by_status=count_statuses(submitted, self._ports.watcher.summaries),
+        )
+        return counts.make_line(self._waiting.tell())
 
     def tick(self) -> None:
         """Submit what need not wait any longer, ask Batch what is new if it is time to.
@@ -108,6 +127,8 @@ class Conductor:
         """
         self._ports.journal.write_noted()
         self._workers.hasten()
+        for line in self._told.take_lines():
+            self._ports.log.info(line)
         self._launcher.submit_ready()
         if self._specs.has_unneeded:
             self._workers.start_job_step([], self._forget_specs)
@@ -121,6 +142,7 @@ class Conductor:
         found = [(self._inflight.find(state.job_id), state) for state in poll.states]
         works = [self._note_state(job, state) for job, state in found if job is not None]
         self._workers.start_rows(self._collect_row, [work for work in works if work])
+        self._waiting.note(poll, found)
         self._ports.journal.write_noted()
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
@@ -170,7 +192,15 @@ class Conductor:
     ) -> tuple[TrackedJob, JobState, bool] | None:
         """Note what is new of a job; return what `_collect` wants where it has ended."""
         is_first_look = not job.last_status
+        if len(state.attempts) > job.attempts:
+            job.attempts = len(state.attempts)
+            is_old = is_first_look and job.is_adopted
+            if not (state.is_terminal or is_old):
+                self._told.note("again", job, sum_up_attempt(state.attempts[-1]))
         if state.status != job.last_status:
+            self._ports.log.debug(
+                f"batchx: {job.description.label}: job {state.job_id} is {state.status}."
+            )
             job.last_status = state.status
             self._ports.journal.note(
                 "state",
@@ -178,11 +208,6 @@ class Conductor:
                 status=state.status,
                 reason=state.status_reason,
                 attempts=len(state.attempts),
-            )
-        if state.status == "RUNNABLE" and state.status_reason.startswith(STUCK):
-            self._warn_once(
-                f"{job.description.label} waits for something that may never come: "
-                f"{state.status_reason}"
             )
         if state.is_terminal and self._inflight.claim_collecting(job):
             # A head that was interrupted may have ended it just now.
@@ -202,14 +227,16 @@ class Conductor:
         if job.is_adopted:
             self._launcher.begin_anew(job)
             return
-        self._conclude(job, f"AWS Batch does not know job {job_id} any more.", "lost")
+        message = f"AWS Batch does not know job {job_id} any more."
+        self._concluder.conclude(job, Ending("lost", message, message))
 
     def _collect_row(self, works: Sequence[tuple[TrackedJob, JobState, bool]]) -> None:
         """Collect many jobs: at once what can be, each of the others in a thread of its own."""
         results = self._collector.read_ahead([(job, state) for job, state, _ in works])
         for job, state, is_of_earlier_run in works:
             ahead = results.pop(job.result_key, None)
-            if ahead.is_whole if ahead else not is_result_needed(job, state):
+            is_needed = self._collector.is_result_needed(job, state)
+            if ahead.is_whole if ahead else not is_needed:
                 self._workers.do([job], self._collect, job, state, ahead, is_of_earlier_run)
                 continue
             if ahead and len(ahead.packet) > KEPT_BYTES:
@@ -223,22 +250,24 @@ class Conductor:
         if state.status != "SUCCEEDED":
             if self._follow_lease(job, state, is_of_earlier_run=is_of_earlier_run):
                 return
+            if self._waiting.finish(job, state):
+                return
             if is_of_earlier_run:
                 self._launcher.begin_anew(job)
                 return
-            verdict, fetched = self._collector.collect_failure(job, state, ahead)
-            if verdict.kind == "infrastructure" and self._launcher.fall_back(job):
+            failure = self._collector.collect_failure(job, state, ahead)
+            if failure.verdict.kind == "infrastructure" and self._launcher.fall_back(job):
                 return
-            self._conclude(job, verdict.message, verdict.kind, fetched)
+            self._concluder.conclude(job, self._collector.tell_failure(job, state, failure))
             return
         try:
-            fetched = self._collector.collect_success(job, state, ahead)
+            ending = self._collector.collect_success(job, state, ahead)
         except ResultGoneError:
             if not is_of_earlier_run:
                 raise
             self._launcher.begin_anew(job)
             return
-        self._conclude(job, None, "success", fetched)
+        self._concluder.conclude(job, ending)
 
     def _follow_lease(self, job: TrackedJob, state: JobState, *, is_of_earlier_run: bool) -> bool:
         """Watch the twin of a job that has its work; False without one.
@@ -264,23 +293,11 @@ class Conductor:
         except StorageError as error:
             self._warn_once(f"A job's spec, with the values of envvars, could not go: {error}")
 
-    def _conclude(
-        self,
-        job: TrackedJob,
-        message: str | None,
-        kind: str,
-        fetched: FetchedResult | None = None,
-    ) -> None:
-        if not (self._inflight.is_cancelled and kind in OWN_FAILURES):
-            self._write_verdict(job, kind, fetched)
-        self._specs.release(job)
-        self._inflight.conclude(job, message)
-
     def _give_up(self, jobs: Sequence[TrackedJob], message: str, kind: str) -> None:
         """Conclude jobs that this head cannot go on with, and end those that may run still."""
         concluded = [job for job in jobs if job.outcome is None]
         for job in concluded:
-            self._conclude(job, message, kind)
+            self._concluder.conclude(job, Ending(kind, message, message))
         # For Snakemake they have failed: nobody would wait for them.
         left = [
             job.batch_job_id
@@ -289,19 +306,6 @@ class Conductor:
         ]
         if left:
             self._launcher.end_on_batch(left)
-
-    def _write_verdict(self, job: TrackedJob, kind: str, fetched: FetchedResult | None) -> None:
-        record = self._ports.journal.note if kind == "success" else self._ports.journal.write
-        record(
-            "verdict",
-            submission=job.submission,
-            batch_job_id=job.batch_job_id,
-            kind=kind,
-            exit_code=fetched.result.exit_code if fetched else None,
-            usage=encode(fetched.result.usage) if fetched else None,
-        )
-        if kind != "success":
-            self._owed.discard(job.submission)
 
 
 def list_ids_to_end(jobs: Sequence[TrackedJob]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.job.places import list_head_places
+from snakemake_executor_plugin_batchx.settings import ALL_LOGS
 from snakemake_executor_plugin_batchx.spec import SPEC_VERSION, Blob, PackagesSpec, SharedSpec
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
@@ -55,6 +56,7 @@ def deploy_sources(
         packages=_deploy_packages(workflow, record, store, root),
         places=list_head_places(project),
         project=project,
+        keeps_output=executor.executor_settings.logs == ALL_LOGS,
     )
 
 

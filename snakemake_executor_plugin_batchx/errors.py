@@ -1,4 +1,11 @@
-"""The one exception whose text is meant for the user."""
+"""The one exception whose text is meant for the user, and words of AWS that many parts read."""
+
+import re
+
+SKEWED = re.compile(r"Signature expired: |Signature not yet current: ")
+"""What is said to a clock that is wrong, by the code of a wrong key
+(https://github.com/aws/aws-cli/issues/6676, https://github.com/boto/botocore/issues/3587,
+https://github.com/JuliaCloud/AWS.jl/issues/206)."""
 
 
 class BatchxError(Exception):

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_common.exceptions import ApiError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snakemake_executor_plugin_batchx.inflight import Outcome
     from snakemake_executor_plugin_batchx.open_run import OpenRun
     from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
+    from snakemake_executor_plugin_batchx.status.teller import StatusTeller
     from snakemake_executor_plugin_batchx.workflow.describe import JobDescriber
     from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -55,6 +56,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
 
     _open_run: "OpenRun | None" = None
     _describer: "JobDescriber | None" = None
+    _status: "StatusTeller"
     _parsed: "ParseRecord"
     executor_settings: ExecutorSettings | None
     job_options: "JobOptions"
@@ -154,7 +156,11 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Open the run with the first job: with nothing to be done, AWS is not asked."""
         if self._open_run is None:
             from snakemake_executor_plugin_batchx.opening import open_run  # noqa: PLC0415
+            from snakemake_executor_plugin_batchx.workflow.status_display import (  # noqa: PLC0415
+                open_status,
+            )
 
+            self._status = open_status(self.logger, self.workflow)
             try:
                 self._open_run = open_run(self, self._parsed)
             except BatchxError as error:
@@ -184,6 +190,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         conductor = self._open_run.conductor
         try:
             await asyncio.to_thread(conductor.tick)
+            self._status.tell(conductor.tell_status)
         except Exception:
             self.logger.exception("batchx could not check its jobs")
         # One may be there before Snakemake has its job on this list.
@@ -204,17 +211,19 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 await self._duties.finish(info.job)
                 self.report_job_success(info)
             else:
-                self._report_failure(info, outcome.message)
+                self._report_failure(info, outcome.message, outcome.logs)
         except Exception:
             self.logger.exception("batchx could not report a job to Snakemake")
             self.workflow.scheduler.error_callback(info.job)
 
-    def _report_failure(self, info: SubmittedJobInfo, message: str) -> None:
+    def _report_failure(
+        self, info: SubmittedJobInfo, message: str, logs: Sequence[str] = ()
+    ) -> None:
         self._duties.spare_updated(info.job)
         if info.job.is_group():
             # Snakemake shows no message for groups (snakemake/jobs.py, GroupJob.log_error).
             self.logger.error(message)
-        self.report_job_error(info, msg=message + "\n")
+        self.report_job_error(info, msg=message + "\n", aux_logs=list(logs))
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """End all jobs of the run.
@@ -237,5 +246,6 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             super().shutdown()
         finally:
             if self._open_run is not None:
+                self._status.close()
                 self._open_run.close()
             self._interrupts.restore()

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.job.lease import make_lease_key
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
+from snakemake_executor_plugin_batchx.plan.resources import BatchResources
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended for Snakemake: None as message means success."""
+    """How a job ended for Snakemake: None as message means success.
+
+    `logs` are files of this machine that have what it wrote.
+    """
 
     message: str | None
     batch_job_id: str | None
+    logs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -25,7 +30,9 @@ class TrackedJob:
 
     `prefix` is that of its lease and result under the S3 root, `name` that of the Batch job or
     array it is in, `queue` where that is, and `fallback_queue` where it goes once more if its hosts
-    are taken away. With `is_adopted` it was submitted by an earlier run.
+    are taken away. `resources` and `consumables` are what it asks for, and after
+    `runnable_timeout_seconds` in RUNNABLE it has waited too long. With `is_adopted` it was
+    submitted by an earlier run. `attempts` counts its starts on Batch that have ended.
     """
 
     submission: str
@@ -41,8 +48,12 @@ class TrackedJob:
     spec_key: str = ""
     image: str = ""
     memory_mib: int = 0
+    resources: BatchResources | None = None
+    consumables: tuple[tuple[str, int], ...] = ()
+    runnable_timeout_seconds: int | None = None
     newest_input_ns: int = 0
     last_status: str = ""
+    attempts: int = 0
     is_adopted: bool = False
     is_collecting: bool = False
     is_ended_by_us: bool = False
@@ -74,6 +85,7 @@ class InFlight:
         self._unwatched: list[str] = []
         self._ended: dict[str, Outcome] = {}
         self._is_cancelled = False
+        self._succeeded = self._failed = 0
 
     @property
     def is_cancelled(self) -> bool:
@@ -97,6 +109,7 @@ class InFlight:
             job.batch_job_id = batch_job_id
             job.is_collecting = False
             job.is_ended_by_us = False
+            job.attempts = 0
             self._by_batch_id[batch_job_id] = job
             self._unwatched.append(batch_job_id)
             return not self._is_cancelled
@@ -128,11 +141,13 @@ class InFlight:
             job.is_collecting = True
             return is_first
 
-    def conclude(self, job: TrackedJob, message: str | None) -> None:
+    def conclude(self, job: TrackedJob, message: str | None, logs: tuple[str, ...] = ()) -> None:
         """Set the outcome of a job that has none, for Snakemake to be told; None means success."""
         with self._lock:
             if job.outcome is None:
-                job.outcome = self._ended[job.submission] = Outcome(message, job.batch_job_id)
+                job.outcome = self._ended[job.submission] = Outcome(message, job.batch_job_id, logs)
+                self._succeeded += message is None
+                self._failed += message is not None
 
     def take_outcomes(self) -> dict[str, Outcome]:
         """Return how jobs ended, by submission, each once, and let them go."""
@@ -142,6 +157,16 @@ class InFlight:
                 job = self._jobs.pop(submission)
                 self._by_batch_id.pop(job.batch_job_id or "", None)
             return ended
+
+    def list_jobs(self) -> list[TrackedJob]:
+        """Return the jobs that have not ended for Snakemake."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.outcome is None]
+
+    def count_ended(self) -> tuple[int, int]:
+        """Return how many jobs have succeeded, and how many have failed."""
+        with self._lock:
+            return self._succeeded, self._failed
 
     def cancel(self) -> list[TrackedJob]:
         """Forbid further submissions; return the jobs that are to be ended on Batch.

@@ -14,7 +14,7 @@ from snakemake_executor_plugin_batchx.batch.arrayer import Arrayer
 from snakemake_executor_plugin_batchx.batch.reasons import ABANDONED, OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
-from snakemake_executor_plugin_batchx.left_teller import LeftTeller
+from snakemake_executor_plugin_batchx.left_teller import Fate, LeftTeller
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
@@ -41,6 +41,7 @@ class Launcher:
         inflight: InFlight,
         specs: KeptSpecs,
         workers: Workers,
+        told: LeftTeller,
     ) -> None:
         self._context = context
         self._ports = ports
@@ -53,7 +54,7 @@ class Launcher:
             quiet_seconds=context.pace.quiet_seconds,
             hold_seconds=context.pace.hold_seconds,
         )
-        self._told = LeftTeller()
+        self._told = told
         self._reason = ""
         self._handed_over: list[TrackedJob] = []
         self._obsolete: list[str] = []
@@ -90,8 +91,8 @@ class Launcher:
         self._told.note("anew", job)
         self._begin_again(job)
 
-    def fall_back(self, job: TrackedJob) -> bool:
-        """Send a job whose hosts were taken away to its other queue; False where it has none.
+    def fall_back(self, job: TrackedJob, fate: Fate = "elsewhere") -> bool:
+        """Send a job to its other queue, as its hosts were taken away; False where it has none.
 
         It has a lease and a result of its own there; the first lease is this head's from now on, so
         that no twin of a submission without an answer works under it. One that does already is
@@ -105,7 +106,7 @@ class Launcher:
             self.follow(job, twin_id)
             return True
         self._ports.journal.write("fallback", submission=job.submission, queue=queue)
-        self._told.note("elsewhere", job)
+        self._told.note(fate, job)
         job.queue, job.fallback_queue = queue, None
         job.rounds += 1
         self._begin_again(job)
@@ -126,8 +127,6 @@ class Launcher:
 
     def submit_ready(self) -> None:
         """Begin to submit what need not wait for others any longer."""
-        for line in self._told.take_lines():
-            self._ports.log.info(line)
         for group in self._arrayer.take_ready():
             # In Snakemake's order, whichever thread was the quickest.
             self._begin_submitting(sorted(group, key=lambda ready: ready.job.submission))
@@ -137,9 +136,9 @@ class Launcher:
         self._reason = self._reason or reason
         self._arrayer.clear()
 
-    def end_on_batch(self, job_ids: Sequence[str]) -> None:
+    def end_on_batch(self, job_ids: Sequence[str], reason: str = ABANDONED) -> None:
         """Terminate Batch jobs, and tell the user of those that could not be."""
-        problems = self._ports.gateway.terminate_jobs(job_ids, self._reason or ABANDONED)
+        problems = self._ports.gateway.terminate_jobs(job_ids, self._reason or reason)
         for problem in problems:
             self._ports.log.warning(f"batchx: {problem}")
         if problems:
@@ -244,7 +243,7 @@ class Launcher:
         planned = self._preparer.plan_group(group)
         self._specs.note(planned.spec_key, jobs, is_secret=bool(group[0].request.passed))
         ports.store.write_bytes(planned.spec_key, planned.packet)
-        self._write_intent(planned, jobs)
+        self._write_intent(planned, group)
         try:
             job_id = self._send(group[0], planned.request)
         finally:
@@ -283,7 +282,8 @@ class Launcher:
             for problem in self._ports.gateway.terminate_jobs(obsolete, OBSOLETE):
                 self._ports.log.warning(f"batchx: {problem}")
 
-    def _write_intent(self, planned: ReadyGroup, jobs: list[TrackedJob]) -> None:
+    def _write_intent(self, planned: ReadyGroup, group: list[ReadyJob]) -> None:
+        resources = group[0].request.resources
         self._ports.journal.write(
             "intent",
             is_intent=True,
@@ -291,7 +291,13 @@ class Launcher:
             queue=planned.request["jobQueue"],
             definition=planned.request["jobDefinition"],
             spec_key=planned.spec_key,
-            jobs=[make_journal_item(job) for job in jobs],
+            resources={
+                "vcpus": resources.vcpus,
+                "memory_mib": resources.memory_mib,
+                "gpus": resources.gpus,
+                "image": group[0].job.image,
+            },
+            jobs=[make_journal_item(ready.job) for ready in group],
         )
 
     def _note_ids(self, jobs: list[TrackedJob], job_id: str) -> bool:
@@ -332,6 +338,7 @@ def make_journal_item(job: TrackedJob) -> dict[str, Any]:
     description = job.description
     return {
         "submission": job.submission,
+        "label": description.label,
         "rules": description.rules,
         "attempt": description.attempt,
         "fingerprint": job.fingerprint,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
 
-Fate = Literal["taken up", "anew", "elsewhere"]
+Fate = Literal["taken up", "anew", "elsewhere", "too late", "again"]
 
 FOR_ONE: dict[Fate, str] = {
     "taken up": (
@@ -18,6 +18,11 @@ FOR_ONE: dict[Fate, str] = {
     "elsewhere": (
         "batchx: {label}: the hosts of Batch job {job_id} were taken away or failed, so it goes to "
         "its fallback queue."
+    ),
+    "again": "batchx: {label}: Batch starts job {job_id} again: {reason}.",
+    "too late": (
+        "batchx: {label}: Batch job {job_id} was RUNNABLE for longer than batchx_runnable_timeout "
+        "lets it, so it goes to its fallback queue."
     ),
 }
 FOR_MANY: dict[Fate, str] = {
@@ -33,6 +38,14 @@ FOR_MANY: dict[Fate, str] = {
         "batchx: the hosts of {count} Batch jobs were taken away or failed, of {job_id} for "
         "{label} and so on; they go to their fallback queue."
     ),
+    "again": (
+        "batchx: Batch starts {count} jobs again, {job_id} for {label} and so on, that one because "
+        "of this: {reason}."
+    ),
+    "too late": (
+        "batchx: {count} Batch jobs were RUNNABLE for longer than batchx_runnable_timeout lets "
+        "them, {job_id} for {label} and so on; they go to their fallback queue."
+    ),
 }
 
 
@@ -41,12 +54,13 @@ class LeftTeller:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._noted: dict[Fate, list[tuple[str, str | None]]] = {}
+        self._noted: dict[Fate, list[tuple[str, str | None, str]]] = {}
 
-    def note(self, fate: Fate, job: TrackedJob) -> None:
-        """Note what becomes of a job."""
+    def note(self, fate: Fate, job: TrackedJob, reason: str = "") -> None:
+        """Note what becomes of a job, and why, where the words for it leave that open."""
+        noted = (job.description.label, job.batch_job_id, reason.rstrip("."))
         with self._lock:
-            self._noted.setdefault(fate, []).append((job.description.label, job.batch_job_id))
+            self._noted.setdefault(fate, []).append(noted)
 
     def take_lines(self) -> list[str]:
         """Return a line for each kind of fate that was noted since the last call."""
@@ -54,7 +68,7 @@ class LeftTeller:
             noted, self._noted = self._noted, {}
         lines = []
         for fate, jobs in noted.items():
-            label, job_id = jobs[0]
+            label, job_id, reason = jobs[0]
             text = FOR_MANY[fate] if len(jobs) > 1 else FOR_ONE[fate]
-            lines.append(text.format(count=len(jobs), label=label, job_id=job_id))
+            lines.append(text.format(count=len(jobs), label=label, job_id=job_id, reason=reason))
         return lines

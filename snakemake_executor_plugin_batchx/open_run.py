@@ -69,6 +69,8 @@ class OpenRun:
             event = "stopped" if self.conductor.has_unreported else "end"
             ports.journal.write(event, **asdict(summary))
         ports.log.info(f"batchx: {summary}")
+        if self.conductor.keeps_output:
+            ports.log.info(f"batchx: what jobs wrote: {ports.log_keeper.folder}")
 
     def _close_earlier_runs(self) -> None:
         """Close the journals of earlier runs of which nothing is left; tell of what is.

@@ -1,10 +1,12 @@
 """Opening a run: all that must be there before the first job, in order, and undone in turn."""
 
+import functools
 import os
 import random
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +33,9 @@ from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.groundwork import Ground, lay_ground
 from snakemake_executor_plugin_batchx.job.places import Places
 from snakemake_executor_plugin_batchx.journal import STATE_DIR, Journal
+from snakemake_executor_plugin_batchx.logs.gateway import CALLS_PER_SECOND, LogsGateway
+from snakemake_executor_plugin_batchx.logs.gateway import SERVICE as LOGS_SERVICE
+from snakemake_executor_plugin_batchx.logs.saving import LOG_DIR, LogKeeper
 from snakemake_executor_plugin_batchx.open_run import OpenRun
 from snakemake_executor_plugin_batchx.plan.cache_folder import parse_cache_folder
 from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, WORKFLOW_TAG, make_run_id
@@ -52,9 +57,14 @@ from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 @dataclass(frozen=True)
 class BatchAccess:
-    """The way to AWS Batch; once `stopped` is set, no call but those that end jobs is repeated."""
+    """The ways to AWS Batch and to the logs of its jobs.
+
+    `open_logs` returns the gateway to the logs of a region, for None to those of the run's. Once
+    `stopped` is set, no call but those that end jobs is repeated.
+    """
 
     gateway: BatchGateway
+    open_logs: Callable[[str | None], LogsGateway]
     budget: CallBudget
     endpoint_url: str
     stopped: threading.Event
@@ -82,8 +92,7 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log)
-        probe_key = root.get_probe_key(run_id)
-        ground = lay_ground(executor, session, batch.gateway, s3.store, probe_key)
+        ground = lay_ground(executor, session, batch.gateway, s3.store, root.get_probe_key(run_id))
         tags = {RUN_TAG: run_id, WORKFLOW_TAG: ground.settings.workflow}
         delivery = _open_delivery(executor, ground, session, batch.gateway, s3.store, root, tags)
         context = RunContext(
@@ -96,9 +105,11 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
             tags=tags,
             python=delivery.python,
             planner=ground.planner,
+            console_region=None if ground.local_runner else session.region,
             pace=EMBEDDED_PACE if ground.local_runner else AWS_PACE,
             cache_folder=parse_cache_folder(settings.host_cache),
             s3_options=session.s3_options,
+            find_known=ground.queues.find_known,
         )
         earlier = _find_earlier_runs(context, batch, log)
         ports = _open_ports(executor, context, s3, batch, ground, delivery, earlier, stack)
@@ -135,18 +146,33 @@ def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
 
 
 def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
-    budget = CallBudget(time.monotonic, time.sleep)
     stopped = threading.Event()
-    retrier = Retrier(
-        budget,
-        time.monotonic,
-        time.sleep,
-        random.random,
-        stopped.is_set,
-        lambda text: log.warning(f"batchx: {text}"),
-    )
+
+    def make_retrier(budget: CallBudget, service: str) -> Retrier:
+        return Retrier(
+            budget,
+            time.monotonic,
+            time.sleep,
+            random.random,
+            stopped.is_set,
+            lambda text: log.warning(f"batchx: {text}"),
+            service,
+        )
+
+    budget = CallBudget(time.monotonic, time.sleep)
+    of_logs = make_retrier(CallBudget(time.monotonic, time.sleep, CALLS_PER_SECOND), LOGS_SERVICE)
+
+    def open_logs(region: str | None) -> LogsGateway:
+        return LogsGateway(session.make_logs_client(region or session.region), of_logs)
+
     client = session.batch_client
-    return BatchAccess(BatchGateway(client, retrier), budget, client.meta.endpoint_url, stopped)
+    return BatchAccess(
+        gateway=BatchGateway(client, make_retrier(budget, "batch")),
+        open_logs=functools.cache(open_logs),
+        budget=budget,
+        endpoint_url=client.meta.endpoint_url,
+        stopped=stopped,
+    )
 
 
 def _open_delivery(
@@ -216,6 +242,8 @@ def _open_ports(
         fetcher=Fetcher(s3.store, mirror, transfer, base, s3.reader.read_all),
         transfer=transfer,
         journal=journal,
+        open_logs=batch.open_logs,
+        log_keeper=LogKeeper(LOG_DIR / run_id, transfer),
         log=executor.logger,
         stopped=batch.stopped,
     )

@@ -13,7 +13,10 @@ from snakemake_executor_plugin_batchx.batch.sibling_images import Images
 from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.batch.watcher import Watcher
 from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.logs.gateway import LogsGateway
+from snakemake_executor_plugin_batchx.logs.saving import LogKeeper
 from snakemake_executor_plugin_batchx.plan.cache_folder import DEFAULT_CACHE, CacheFolder
+from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.plan.request import RequestPlanner
 from snakemake_executor_plugin_batchx.recovery import LeftJobs
 from snakemake_executor_plugin_batchx.spec import SharedSpec
@@ -44,7 +47,9 @@ class RunContext:
 
     `job_queue` is where jobs go that name none, `planner` says what each asks of Batch, `python` is
     the interpreter in their containers. `pace` says how long equal jobs wait for each other.
+    `console_region` is the region whose console shows them, None for an embedded AWS.
     `cache_folder` is where hosts keep inputs, `s3_options` what is asked of S3.
+    `find_known` returns what is known of a queue, without a call.
     """
 
     run_id: str
@@ -57,15 +62,18 @@ class RunContext:
     python: str
     planner: RequestPlanner
     pace: Pace
+    console_region: str | None = None
     cache_folder: CacheFolder = DEFAULT_CACHE
     s3_options: S3Options = PLAIN_OPTIONS
+    find_known: Callable[[str], Platform | None] = lambda _queue: None
 
 
 @dataclass(frozen=True)
 class Ports:
     """What the conductor reaches the world through.
 
-    `left` are jobs of earlier runs; once `stopped` is set, nothing is submitted or tried again.
+    `left` are jobs of earlier runs; `open_logs` returns the gateway to a region's logs, for None to
+    those of the run's; once `stopped` is set, nothing is submitted or tried again.
     """
 
     gateway: BatchGateway
@@ -79,6 +87,8 @@ class Ports:
     fetcher: Fetcher
     transfer: Transfer
     journal: Journal
+    open_logs: Callable[[str | None], LogsGateway]
+    log_keeper: LogKeeper
     log: Log
     stopped: threading.Event
     clock: Callable[[], float] = time.monotonic

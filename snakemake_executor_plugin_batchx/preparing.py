@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
+from snakemake_executor_plugin_batchx.packets import make_packet
+from snakemake_executor_plugin_batchx.plan.fit import join_consumables
 from snakemake_executor_plugin_batchx.plan.host_cache import plan_host_cache
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.names import (
@@ -20,13 +22,7 @@ from snakemake_executor_plugin_batchx.plan.names import (
 from snakemake_executor_plugin_batchx.plan.request import JobRequest
 from snakemake_executor_plugin_batchx.plan.submission import make_job_command, plan_submission
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
-from snakemake_executor_plugin_batchx.spec import (
-    Entry,
-    HostCacheSpec,
-    JobSpec,
-    encode,
-    make_packet,
-)
+from snakemake_executor_plugin_batchx.spec import Entry, HostCacheSpec, JobSpec, encode
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,9 @@ class Preparer:
         inputs = self._ports.stager.stage_inputs(description.inputs, label)
         job.image = image.base
         job.memory_mib = request.resources.memory_mib
+        job.resources = request.resources
+        job.consumables = tuple(join_consumables(request.options, image))
+        job.runnable_timeout_seconds = request.options.runnable_timeout
         job.newest_input_ns = max((entry.mtime_ns for entry in inputs), default=0)
         job.prefix = context.root.get_submission_prefix(context.run_id, job.place)
         job.spec_key = f"{job.prefix}/spec"

@@ -8,7 +8,12 @@ from typing import Any
 from snakemake_executor_plugin_batchx.plan.cache_folder import parse_cache_folder
 from snakemake_executor_plugin_batchx.plan.job_options import NO_OPTIONS, JobOptions, read_settings
 from snakemake_executor_plugin_batchx.plan.values import Problems
-from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
+from snakemake_executor_plugin_batchx.settings import (
+    ALL_LOGS,
+    FAILED_LOGS,
+    LOCAL_QUEUE,
+    ExecutorSettings,
+)
 from snakemake_executor_plugin_batchx.storage.options import (
     ADDRESSINGS,
     ARCHIVES,
@@ -64,6 +69,7 @@ PATTERNS = (
         f"one of {', '.join(READABLE_CLASSES)}: the jobs that follow read what a job has written",
     ),
     Pattern("s3_acl", BUCKET_OWNER_ACL, f"{BUCKET_OWNER_ACL}, the only ACL that batchx gives"),
+    Pattern("logs", f"{FAILED_LOGS}|{ALL_LOGS}", f"{FAILED_LOGS} or {ALL_LOGS}"),
     Pattern("local_runner", "auto|process|docker", "auto, process or docker"),
     Pattern("scratch", r"/[^\0]*", "an absolute path inside the container, such as /scratch"),
 )

@@ -11,6 +11,10 @@ from snakemake_executor_plugin_batchx.setting_fields import make_list, make_sett
 LOCAL_QUEUE = "local"
 """The queue name that stands for the embedded Batch."""
 
+FAILED_LOGS = "failed"
+ALL_LOGS = "all"
+"""Whose output is saved."""
+
 
 @dataclass
 class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
@@ -64,10 +68,24 @@ class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
         "NAME",
         type=str,
     )
+    logs: str | None = make_setting(
+        "Whose output is saved below .snakemake/log/batchx on this machine: of jobs that 'failed', "
+        "the default, or of 'all'.",
+        "failed|all",
+        type=str,
+    )
     fallback_queue: str | None = make_setting(
         "The job queue to which a job goes once more when its hosts were taken away (spot) on each "
-        "of its attempts. Default: none.",
+        "of its attempts, or when it has been RUNNABLE for --batchx-runnable-timeout. Default: "
+        "none.",
         "QUEUE",
+        type=str,
+    )
+    runnable_timeout: str | None = make_setting(
+        "How long a job may be RUNNABLE, waiting for a place on its queue: such as 90m, 2h or 1d; "
+        "a number means minutes. Then it is ended and has failed, or goes to its fallback queue. "
+        "Default: as long as it takes.",
+        "TIME",
         type=str,
     )
     retries: str | None = make_setting(

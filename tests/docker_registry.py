@@ -81,11 +81,10 @@ class TestRegistry:
         remote = f"{self.host}/{name}"
         config = self.folder / "docker"
         docker = ["docker", "--config", str(config)]
-        login = ["login", "--username", "AWS", "--password-stdin", self.host]
-        password = Path(self.access.password_file).read_text()
-        subprocess.run(
-            [*docker, *login], input=password, text=True, capture_output=True, check=True
-        )
+        if self.password:
+            login = [*docker, "login", "--username", USER, "--password-stdin", self.host]
+            password = Path(self.access.password_file).read_text()
+            subprocess.run(login, input=password, text=True, capture_output=True, check=True)
         subprocess.run([*docker, "tag", local, remote], check=True)
         try:
             done = subprocess.run(

@@ -10,6 +10,7 @@ from memory_store import MemoryStore
 from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
 from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.journal import Journal
+from snakemake_executor_plugin_batchx.logs.saving import LogKeeper
 from snakemake_executor_plugin_batchx.plan.image import JobImage
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.plan.job_options import JobOptions
@@ -55,6 +56,8 @@ def make_ports(folder: Path, batch: Any, **others: Any) -> Ports:
         "store": MemoryStore(),
         "left": LeftJobs(()),
         "journal": Journal(folder / "run.jsonl", lambda: 0.0),
+        "open_logs": None,
+        "log_keeper": LogKeeper(folder / "logs", cast(Any, None)),
         "log": SimpleNamespace(info=print, warning=print, debug=print),
         "transfer": SimpleNamespace(stop=lambda: None),
         "fetcher": SimpleNamespace(fetch_results=lambda _: {}),

@@ -1,6 +1,7 @@
 """Queues of each kind that a run can name, for tests that plan what jobs ask of them."""
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 from snakemake_executor_plugin_batchx.plan.platform import Platform
 
 PLATFORMS = {
@@ -13,6 +14,8 @@ PLATFORMS = {
         Platform("fargate", is_fargate=True, architecture=None),
         Platform("fair-fargate", is_fargate=True, architecture=None, has_policy=True),
         Platform("local", local_runner="docker"),
+        Platform("limited", max_vcpus=32),
+        Platform("sized", instance_sizes=(InstanceSize("m5.4xlarge", 16, 65_536),)),
     )
 }
 

@@ -18,11 +18,12 @@ from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.watcher import Poll
 from snakemake_executor_plugin_batchx.conductor import Conductor
 from snakemake_executor_plugin_batchx.inflight import Outcome
+from snakemake_executor_plugin_batchx.packets import open_packet
 from snakemake_executor_plugin_batchx.plan.definition import DefinitionSettings
 from snakemake_executor_plugin_batchx.plan.docker_options import parse_container_options
 from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.recovery import LeftJob, LeftJobs, read_left_jobs
-from snakemake_executor_plugin_batchx.spec import JobSpec, decode, open_packet
+from snakemake_executor_plugin_batchx.spec import JobSpec, decode
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 WAIT_SECONDS = 60

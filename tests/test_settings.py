@@ -45,6 +45,7 @@ TEXT_SETTINGS = {
     "s3_acl": "bucket-owner-full-control",
     "fallback_queue": "on-demand",
     "retries": "5",
+    "runnable_timeout": "2h",
     "priority": "50",
     "share": "projectA",
     "memory_overhead": "512",

@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.aws.errors import UnansweredError
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import read_holder, take_lease
 from snakemake_executor_plugin_batchx.launching import Launcher
+from snakemake_executor_plugin_batchx.left_teller import LeftTeller
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 from snakemake_executor_plugin_batchx.working import Workers
 
@@ -62,7 +63,9 @@ class World:
         self.inflight = InFlight()
         self.workers = Workers(lambda *_: None, self.ports.log)
         specs = KeptSpecs(self.ports.store, has_secrets=False)
-        self.launcher = Launcher(CONTEXT, self.ports, self.inflight, specs, self.workers)
+        self.launcher = Launcher(
+            CONTEXT, self.ports, self.inflight, specs, self.workers, LeftTeller()
+        )
         self.job = TrackedJob("000001", DESCRIPTION)
         self.inflight.add(self.job)
         with self.launcher.hold(0.0):

@@ -29,7 +29,7 @@ def make_wish(name: str, container: str = "debian:12", **resources: Any) -> Wish
     """What a rule asks for with these resources, `batchx_` left out of their names."""
     label = f"Rule {name}"
     options = {f"batchx_{key}": value for key, value in resources.items()}
-    plain = {key: value for key, value in resources.items() if key in {"gpu", "mem_mib"}}
+    plain = {key: resources[key] for key in resources.keys() & {"_cores", "gpu", "mem_mib"}}
     own = {key: value for key, value in options.items() if key[7:] not in plain}
     return Wish(label, read_demand(plain, label), read_resources(own, label), container)
 
@@ -88,6 +88,38 @@ def test_a_wish_must_fit_the_queue_to_fall_back_on_as_well() -> None:
     )
     (sentence,) = survey.list_problems()
     assert sentence.startswith("Rule a: queue fair has a scheduling policy and demands a share")
+
+
+def test_what_no_instance_of_its_queue_could_run_is_told_with_all_else() -> None:
+    survey = make_survey(
+        make_wish("big", _cores=128),
+        make_wish("wide", _cores=16, mem_mib=100_000, queue="sized"),
+        make_wish("fine", _cores=16, mem_mib=1000, queue="sized"),
+        make_wish("many", _cores=40, queue="limited"),
+        make_wish("unknown", _cores=10_000, queue="ec2"),
+        make_wish("b", priority=1),
+        default_queue="sized",
+    )
+    assert list_starts(survey.list_problems()) == [
+        "Rule big: it asks for 128 vCPU",
+        "Rule wide: it asks for 100256 MiB of memory",
+        "Rule many: it asks for 40 vCPU",
+        "Rule b: batchx_priority is set",
+    ]
+
+
+def test_the_largest_wishes_are_measured_for_each_queue() -> None:
+    survey = make_survey(
+        make_wish("a", _cores=4, mem_mib=100),
+        make_wish("b", mem_mib=9000, gpu=1, fallback_queue="arm"),
+        make_wish("c", _cores=64, queue="fargate"),
+        replace(make_wish("of a group", _cores=99), is_grouped=True),
+    )
+    assert survey.measure_largest() == {
+        "ec2": (4, 9000, 1),
+        "arm": (1, 9000, 1),
+        "fargate": (64, 0, 0),
+    }
 
 
 def test_a_run_with_one_queue_has_no_other_to_fit() -> None:
