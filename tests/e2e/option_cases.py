@@ -62,6 +62,7 @@ CASES: dict[str, Case] = {
             ]
         },
     ),
+    "runnable_timeout": Case("batchx_runnable_timeout='2h'"),
     "retries": Case("batchx_retries=5", stored={"job.retryStrategy.attempts": 6}),
     "tags": Case(
         "batchx_tags='project=flu virus,owner=me'",

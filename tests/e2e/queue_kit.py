@@ -4,6 +4,7 @@ from typing import Any
 
 from runs import make_client
 
+from snakemake_executor_plugin_batchx.local.account import make_role
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
 NETWORK = {"subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]}
@@ -40,6 +41,11 @@ def make_queue(
         **more,
     )
     return name
+
+
+def make_task_role(aws: EmbeddedAws, name: str) -> str:
+    """Make a role that jobs may have; return its ARN."""
+    return make_role(make_client(aws, "iam"), name, "ecs-tasks.amazonaws.com")
 
 
 def describe_jobs(aws: EmbeddedAws, queue: str) -> list[dict[str, Any]]:

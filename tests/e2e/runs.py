@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 
+from snakemake_executor_plugin_batchx.journal_fields import find_breaches
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
 
 RUN_TIMEOUT_SECONDS = 280
@@ -70,8 +71,9 @@ class Workspace:
     def read_journal(self, event: str) -> list[dict[str, Any]]:
         """Return the events of one kind from the journals of all runs here, in order."""
         journals = sorted((self.folder / ".snakemake" / "batchx").glob("*.jsonl"))
-        lines = [line for path in journals for line in path.read_text().splitlines()]
-        return [found for found in map(json.loads, lines) if found["event"] == event]
+        events = [json.loads(each) for path in journals for each in path.read_text().splitlines()]
+        assert [breach for each in events for breach in find_breaches(each)] == []
+        return [each for each in events if each["event"] == event]
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for the embedded AWS."""

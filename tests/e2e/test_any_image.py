@@ -195,7 +195,8 @@ def test_failures_in_images_are_told_truly(docker_workspace: Workspace) -> None:
     verdicts = {each["kind"]: each for each in workspace.read_journal("verdict")}
     assert "its command ended with exit code 3" in run.output
     assert "about to fail" in run.output
-    assert "its limit of 352 MiB: raise mem_mb of the rule" in run.output
+    assert "its limit of 352 MiB (measured peak: 3" in run.output
+    assert "Raise mem_mb of the rule." in run.output
     assert verdicts["memory"]["usage"]["oom_kills"] == 1
     assert verdicts["memory"]["usage"]["peak_memory_mib"] > 300
     assert "/etc/forbidden" in run.output

@@ -1,6 +1,8 @@
-"""More jobs than one call tells of: how often AWS is asked, and that nothing is left behind."""
+"""More jobs than one call tells of: how often AWS is asked, what is told of those that fail, and
+that nothing is left behind."""
 
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -15,8 +17,12 @@ from snakemake_executor_plugin_batchx import ExecutorSettings
 from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
 from snakemake_executor_plugin_batchx.local.launch import make_environment
 
-JOBS = 110
+JOBS = 200
 """DescribeJobs tells of a hundred: of more than that their array is asked."""
+
+FAILING = range(7, JOBS, 20)
+TALKATIVE = frozenset({7, 107})
+"""Ten jobs, of which two write more than fits into a result."""
 
 
 def list_job_processes(endpoint_url: str) -> list[str]:
@@ -33,6 +39,25 @@ def list_job_processes(endpoint_url: str) -> list[str]:
     return found
 
 
+def check_stories(workspace: Workspace, output: str) -> None:
+    """Each failed job is told with its own last line, and all that it wrote is saved."""
+    stories = output.split("Error in rule one_of_many:")[1:]
+    told = {}
+    for story in (each.partition("    external_jobid:")[0] for each in stories):
+        (number,) = re.findall(r"said by (\d+) in its attempt 1$", story, re.MULTILINE)
+        assert f"output: out/{number}.txt" in story
+        told[int(number)] = story
+    assert sorted(told) == list(FAILING)
+    assert len(stories) == len(FAILING)
+    logs = {verdict["log"] for verdict in workspace.read_journal("verdict")} - {None}
+    saved = {path: (workspace.folder / path).read_text().splitlines() for path in logs}
+    for number, story in told.items():
+        (path,) = (path for path, lines in saved.items() if f"said by {number} " in lines[-1])
+        assert path in story or f"All of its output: {path}" in story
+        numbers = list(map(str, range(1, 20001))) if number in TALKATIVE else []
+        assert saved[path] == [*numbers, f"said by {number} in its attempt 1"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_more_jobs_than_a_call_tells_of(workspace: Workspace) -> None:
@@ -43,18 +68,25 @@ def test_more_jobs_than_a_call_tells_of(workspace: Workspace) -> None:
             rule one_of_many:  # no other test's: it shall find no definition
                 output: "out/{{n}}.txt"
                 resources: mem_mb=64
-                shell: "echo {{wildcards.n}} > {{output}}"
+                params:
+                    code=lambda wildcards: 3 if int(wildcards.n) in {list(FAILING)} else 0,
+                    lines=lambda wildcards: 20000 if int(wildcards.n) in {list(TALKATIVE)} else 0
+                shell: "seq {{params.lines}}; echo {{wildcards.n}} > {{output}}; "
+                    "echo said by {{wildcards.n}} in its attempt $AWS_BATCH_JOB_ATTEMPT; "
+                    "exit {{params.code}}"
             """
     )
     before = Counter(count_calls(workspace.aws))
     started = time.monotonic()
     run = workspace.snakemake(
-        *("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s"), timeout_seconds=550
+        *("-j", str(JOBS), "--max-jobs-per-timespan", f"{JOBS}/1s", "--keep-going"),
+        timeout_seconds=550,
     )
     seconds = time.monotonic() - started
-    assert run.exit_code == 0, run.output[-3000:]
+    assert run.exit_code == 1, run.output[-3000:]
     made = {path.name: path.read_text() for path in (workspace.folder / "out").iterdir()}
-    assert made == {f"{n}.txt": f"{n}\n" for n in range(JOBS)}
+    assert made == {f"{n}.txt": f"{n}\n" for n in range(JOBS) if n not in FAILING}
+    check_stories(workspace, run.output)
 
     calls = Counter(count_calls(workspace.aws)) - before
     batch = {name.removeprefix("batch."): n for name, n in calls.items() if "batch." in name}
@@ -62,11 +94,17 @@ def test_more_jobs_than_a_call_tells_of(workspace: Workspace) -> None:
     assert batch["DescribeJobDefinitions"] == 1
     # One array, or a few where describing the jobs took longer than the first may be held.
     assert batch["SubmitJob"] <= 1 + seconds / EMBEDDED_PACE.hold_seconds
+    # What failed jobs wrote stands in their results.
+    assert not [name for name in calls if name.startswith("logs.")]
     # A call a look: of the array while more than 100 of its jobs wait, then of these themselves;
     # on a slow machine there are more looks. AWS allows 50 calls a second.
     assert batch["DescribeJobs"] < 1.5 * seconds
     # Which children of the array have ended is listed when its counts say that some have.
     assert batch.pop("ListJobs", 0) <= batch["DescribeJobs"] + 5
+    # What the others wait for while some run is found out now and then.
+    looked = batch.pop("GetJobQueueSnapshot", 0)
+    assert looked <= 1 + seconds / EMBEDDED_PACE.explain_again_seconds
+    assert batch["DescribeJobQueues"] <= 2 + looked
     assert set(batch) == {
         "DescribeJobQueues",
         "DescribeComputeEnvironments",

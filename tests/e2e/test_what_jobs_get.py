@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from queue_kit import make_task_role
 from runs import Workspace
 
 SECRET = "correct-horse-battery-staple"
@@ -29,7 +30,7 @@ def test_requests_as_batch_stored_them(workspace: Workspace) -> None:
                 shell: "echo {threads} > {output}"
             """
     )
-    role = "arn:aws:iam::123456789012:role/mine"
+    role = make_task_role(workspace.aws, "mine")
     workspace.client("logs").create_log_group(logGroupName="mine")
     run = workspace.snakemake(
         *("--batchx-job-role", role, "--batchx-execution-role", role),

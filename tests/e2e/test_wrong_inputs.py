@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from queue_kit import make_task_role
 from runs import Run, Workspace, count_calls, make_client
 from warm_heads import WarmHeads
 from wrong_inputs import GAP, ROLE, WRONG_INPUTS, WrongInput
@@ -83,6 +84,7 @@ def furnished_aws(embedded_aws: EmbeddedAws) -> EmbeddedAws:
         consumableResourceName="licences", totalQuantity=3, resourceType="REPLENISHABLE"
     )
     register_definitions(batch)
+    assert make_task_role(embedded_aws, "tool") == ROLE
     return embedded_aws
 
 

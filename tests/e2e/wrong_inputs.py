@@ -34,7 +34,10 @@ CONSUMABLE = (
     "must be NAME or NAME=QUANTITY with the name (letters, digits, - and _, at most 128) or the "
     "ARN of a consumable resource"
 )
-NOT_THERE = "does not exist in region us-east-1: check its name, and --batchx-region."
+NOT_THERE = (
+    f"does not exist in region us-east-1: name one that is there (batchx-local{GAP}), or check "
+    "--batchx-region."
+)
 DISABLED = "is DISABLED: enable it, or name another."
 NOT_ON_FARGATE = "which Fargate does not have: leave it out, or name a queue on EC2"
 MODULE_MAP = "--batchx-module-map 'tools.yaml' is not valid"
@@ -118,6 +121,11 @@ TWINS = tuple(
         ("priority", "10000", "must be a whole number from 0 to 9999"),
         ("share", "flu-2024", "must be a share identifier of letters and digits, at most 255"),
         ("retries", "10", "must be a whole number from 0 to 9"),
+        (
+            "runnable_timeout",
+            "30s",
+            "must be a time from 1 minute to 1 year, such as 90m, 2h or 1d",
+        ),
         ("log_group", "my logs", f"must be {LOG_GROUP}"),
         ("public_ip", "maybe", "must be on or off"),
         ("array", "sometimes", "must be on or off"),
