@@ -36,8 +36,8 @@ class FetchedResult:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the content of all files is in the packet."""
-        return all(map(self.has_content_of, self.result.files))
+        """Whether all that the job left is in the packet."""
+        return self.result.output is None and all(map(self.has_content_of, self.result.files))
 
     def has_content_of(self, entry: Entry) -> bool:
         """Tell whether the content of an entry, if it has any, is in the packet."""

@@ -14,6 +14,7 @@ from snakemake_executor_plugin_batchx.job.files import collect_products
 from snakemake_executor_plugin_batchx.spec import Blob, Entry, Product, Result, Usage
 from snakemake_executor_plugin_batchx.storage.fetch import (
     HERE,
+    FetchedResult,
     Fetcher,
     list_missing,
     make_result_packet,
@@ -200,3 +201,20 @@ def test_a_directory_arrives_with_its_content_however_it_is_spelled(
         assert list_missing(fetched.result, products) == []
         fetcher.place_files(fetched, products, now_ns=1, newest_ns=0)
     assert (home / path / "inner.txt").read_text() == "content"
+
+
+@pytest.mark.parametrize(
+    ("place", "output", "is_whole"),
+    [
+        ("packet", None, True),
+        ("elsewhere", None, False),
+        ("packet", Blob("output", 0, 1, "0" * 64), False),
+    ],
+    ids=["all in it", "a file elsewhere", "the output elsewhere"],
+)
+def test_a_result_is_whole_with_all_in_its_packet(
+    place: str, output: Blob | None, *, is_whole: bool
+) -> None:
+    entry = Entry("out", "file", 0o644, 5, blob=Blob(place, 0, 1, "0" * 64))
+    result = Result(4, 1, 0, None, "", (entry,), USAGE, 1, output)
+    assert FetchedResult("packet", result, b"").is_whole is is_whole
