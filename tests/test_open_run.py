@@ -25,7 +25,9 @@ def test_an_earlier_run_is_closed_by_one_that_comes_to_its_end(
     path = tmp_path / "earlier.jsonl"
     with Journal(path, lambda: 0.0) as journal:
         journal.write("run")
-    conductor = SimpleNamespace(close=lambda: None, has_unreported=is_stopped, submitted_count=0)
+    conductor = SimpleNamespace(
+        close=lambda: None, has_unreported=is_stopped, submitted_count=0, keeps_output=False
+    )
     ports = make_ports(tmp_path, None, definitions=SimpleNamespace(registered_count=0))
     run = OpenRun(
         conductor=cast(Any, conductor),

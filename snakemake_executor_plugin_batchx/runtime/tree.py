@@ -33,7 +33,20 @@ PLUGIN_FOLDER = "plugin"
 
 PACKAGE = "snakemake_executor_plugin_batchx"
 
-OWN_LEFT_OUT = ("cli", "examples", "images", "local", "__pycache__")
+OWN_LEFT_OUT = (
+    "account_build",
+    "batch",
+    "checks",
+    "cli",
+    "examination",
+    "examples",
+    "images",
+    "local",
+    "logs",
+    "reference",
+    "status",
+    "__pycache__",
+)
 """Parts of this plugin that only the head needs."""
 
 CHECKED_MODULES = ("snakemake.cli", "snakemake.api", "boto3", "ssl", "sqlite3", "lzma", "bz2")

@@ -20,6 +20,8 @@ VARYING = (
     (r"\(measured peak: \d+ MiB\)", "(measured peak: <n> MiB)"),
     (r"(batchx-test|127\.0\.0\.1:\d+/me)/\S+@sha256:[0-9a-f]{64}", "<image>"),
     (r"127\.0\.0\.1:\d+/me/\w+", "<image>"),
+    # Tests that share an account make queues.
+    (r"name one that is there \([^)]*\)", "name one that is there (<queues>)"),
     (r"sha256:[0-9a-f]{64}", "sha256:<digest>"),
     (r"snakemake:v[\d.]+", "snakemake:<version>"),
 )

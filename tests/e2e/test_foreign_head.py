@@ -47,5 +47,7 @@ def test_the_job_that_builds_it_is_told_of_when_it_fails(workspace: Workspace) -
     assert "its command ended with exit code 1." in run.output
     assert "log stream bx-batchx-runtime-" in run.output
     assert count_calls(workspace.aws)["batch.SubmitJob"] == before + 1
-    events = workspace.client("logs").filter_log_events(logGroupName="/aws/batch/job")["events"]
+    events = workspace.client("logs").filter_log_events(
+        logGroupName="/aws/batch/job", logStreamNamePrefix="bx-batchx-runtime-"
+    )["events"]
     assert any(f"and {processor} was expected" in event["message"] for event in events)

@@ -164,7 +164,7 @@ def test_a_job_imports_only_what_a_job_needs(workspace: Workspace) -> None:
     package = "snakemake_executor_plugin_batchx."
     ours = {name.removeprefix(package).split(".")[0] for name in loaded if package in name}
     settings = {"settings", "s3_settings", "setting_fields", "plan"}
-    assert ours <= {"errors", "executor", "job", "spec", "storage", "version"} | settings
+    assert ours <= {"errors", "executor", "job", "packets", "spec", "storage", "version"} | settings
     assert {"job", "spec", "storage"} <= ours
     assert not {"moto", "werkzeug", "docker"} & set(loaded)
     assert os.environ.get("AWS_BATCH_JOB_ID") is None

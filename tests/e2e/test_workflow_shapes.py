@@ -111,9 +111,12 @@ def test_a_job_that_no_host_can_take_says_so(workspace: Workspace) -> None:
                 shell: "touch {output}"
             """
     )
-    seen = interrupt_when(workspace.start("-j", "1", "a.txt"), "MISCONFIGURATION")
+    seen = interrupt_when(workspace.start("-j", "1", "a.txt"), "has been RUNNABLE for")
     assert "1 vCPU, 1 GPU, " in seen
-    assert "Rule one (name=a) waits for something that may never come" in seen
+    assert "Rule one (name=a) has been RUNNABLE for " in seen
+    assert (
+        "No instance type of the queue has what it asks for: lower threads, mem_mb or gpu" in seen
+    )
 
 
 def test_nothing_is_pulled_here_behind_a_checkpoint(workspace: Workspace) -> None:
