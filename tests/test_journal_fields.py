@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from head_world import DESCRIPTION
+from journal_breaches import KINDS, find_breaches
 
 from snakemake_executor_plugin_batchx.concluding import Ending, make_verdict
 from snakemake_executor_plugin_batchx.inflight import TrackedJob
@@ -12,9 +13,7 @@ from snakemake_executor_plugin_batchx.journal import SCHEMA_VERSION
 from snakemake_executor_plugin_batchx.journal_fields import (
     COMMON,
     EVENTS,
-    KINDS,
     USAGE_FIELDS,
-    find_breaches,
 )
 from snakemake_executor_plugin_batchx.spec import Result, Usage
 

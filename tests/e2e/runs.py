@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from journal_breaches import find_breaches
 
-from snakemake_executor_plugin_batchx.journal_fields import find_breaches
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
 
 RUN_TIMEOUT_SECONDS = 280
