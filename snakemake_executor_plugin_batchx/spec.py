@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-SPEC_VERSION = 4
+SPEC_VERSION = 5
 
 SMALL_FILE_BYTES = 1024 * 1024  # up to this a result file travels inside the result packet
 
@@ -118,6 +118,8 @@ class StorageFile:
     `is_fetched` the object is brought to the job, with `is_output` the job makes it; update() has
     both. `was_dir`: the head saw a directory, objects below its key. What `is_awaited` has to be
     there before input functions are called; what `is_cached` may come from the host's cache.
+    What one rule of a group makes for another is sent in an earlier `wave` than what is made of it:
+    S3 dates objects by their arrival.
     """
 
     query: str
@@ -128,6 +130,7 @@ class StorageFile:
     was_dir: bool
     is_awaited: bool = False
     is_cached: bool = False
+    wave: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ plugin/                       where this plugin is put, by a layer of its own
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -101,13 +101,17 @@ def make_own_tree(tree: Path, interpreter: Interpreter) -> None:
     set_modes(tree)
 
 
-def list_own_files() -> dict[str, Path]:
-    """Return this plugin's files by their path below sys.path, wherever it is imported from."""
+def list_own_files(also: Collection[str] = ()) -> dict[str, Path]:
+    """Return this plugin's files by their path below sys.path, wherever it is imported from.
+
+    They are what jobs need, and the parts named by `also`.
+    """
     top = Path(__file__).parents[1]
+    left_out = set(OWN_LEFT_OUT).difference(also)
     return {
         f"{PACKAGE}/{path.relative_to(top).as_posix()}": path
         for path in sorted(top.rglob("*"))
-        if path.is_file() and not set(OWN_LEFT_OUT).intersection(path.relative_to(top).parts)
+        if path.is_file() and left_out.isdisjoint(path.relative_to(top).parts)
     }
 
 

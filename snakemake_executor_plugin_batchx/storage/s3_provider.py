@@ -50,6 +50,7 @@ class Known:
     place: Place
     fetch: Fetch | None
     is_output: bool
+    wave: int = 0
     is_made: bool = False
 
     def find(self) -> Found | None:
@@ -106,7 +107,7 @@ class JobObjects:
             kept = self._kept if file.is_cached else None
             place = Place(gateway, item.key, path, was_dir=file.was_dir, kept=kept)
             fetch = Fetch(self._exchange.engine, place) if file.is_fetched else None
-            known[item.bucket, item.key] = Known(place, fetch, file.is_output)
+            known[item.bucket, item.key] = Known(place, fetch, file.is_output, file.wave)
             if fetch and file.is_awaited:
                 awaited.append(fetch)
         self._known += known.values()
@@ -115,8 +116,13 @@ class JobObjects:
         return known
 
     def send_made(self) -> None:
-        """Send what the job has made. Raises StorageError or OSError."""
-        self._exchange.send([known.place for known in self._known if known.is_made])
+        """Send what the job has made, wave by wave. Raises StorageError or OSError."""
+        waves: dict[int, list[Place]] = {}
+        for known in self._known:
+            if known.is_made:
+                waves.setdefault(known.wave, []).append(known.place)
+        for _, places in sorted(waves.items()):
+            self._exchange.send(places)
 
     def make_plugin(self) -> SimpleNamespace:
         """Return a plugin for Snakemake's registry whose providers know these objects."""

@@ -15,7 +15,7 @@ from snakemake_executor_plugin_batchx.workflow.checkpoints import list_asked_out
 from snakemake_executor_plugin_batchx.workflow.command import JobArguments
 from snakemake_executor_plugin_batchx.workflow.environments import iter_step_environments
 from snakemake_executor_plugin_batchx.workflow.host_cache import CacheMarks
-from snakemake_executor_plugin_batchx.workflow.steps import list_steps, make_label
+from snakemake_executor_plugin_batchx.workflow.steps import list_steps, list_waves, make_label
 from snakemake_executor_plugin_batchx.workflow.storage_files import (
     INSIDE_FLAGS,
     get_storage_dir,
@@ -55,7 +55,7 @@ class JobDescriber:
             steps=tuple(_describe_step(step, self._places) for step in steps),
             checkpoints=tuple(asked),
             environments=tuple(iter_step_environments(steps, workflow)),
-            storage_files=list_storage_files(steps, asked.values(), marks.has),
+            storage_files=list_storage_files(list_waves(job), asked.values(), marks.has),
             storage_dir=get_storage_dir(workflow),
             cached_inputs=marks.select(inputs),
         )

@@ -6,7 +6,12 @@ from typing import Any
 
 def list_steps(job: Any) -> list[Any]:
     """Return the rule instances of a job: itself, or those of a group."""
-    return list(job.jobs) if job.is_group() else [job]
+    return [step for wave in list_waves(job) for step in wave]
+
+
+def list_waves(job: Any) -> list[list[Any]]:
+    """Return the rule instances of a job in waves: none reads what its own or a later one makes."""
+    return [list(wave) for wave in job.toposorted] if job.is_group() else [[job]]
 
 
 def make_label(job: Any) -> str:

@@ -15,7 +15,7 @@ INSIDE_FLAGS = ("pipe", "service", "nodelocal")
 
 
 def list_storage_files(
-    steps: list[Any], asked: Iterable[Any], is_cached: Callable[[Any], bool]
+    waves: list[list[Any]], asked: Iterable[Any], is_cached: Callable[[Any], bool]
 ) -> tuple[StorageFile, ...]:
     """Return the s3 plugin's objects that must be there for a job, and those that it makes.
 
@@ -23,12 +23,13 @@ def list_storage_files(
     What one rule of a group makes for another is fetched by none; objects that are not to be
     retrieved are the tools' own business.
     """
-    made = [f for step in steps for f in iter_made(step)]
+    made = [(f, at) for at, wave in enumerate(waves) for step in wave for f in iter_made(step)]
     looked_at = list(filter(_is_moved, asked))
-    known = {str(f) for f in (*made, *looked_at)}
-    read = [f for step in steps for f in step.input if _is_moved(f) and str(f) not in known]
+    known = {str(f) for f in (*(f for f, _ in made), *looked_at)}
+    inputs = (f for wave in waves for step in wave for f in step.input)
+    read = [f for f in inputs if _is_moved(f) and str(f) not in known]
     files = [
-        *(_describe(f, is_output=True) for f in made if _is_moved(f)),
+        *(replace(_describe(f, is_output=True), wave=at) for f, at in made if _is_moved(f)),
         *(replace(_describe(f, is_output=False), is_awaited=True) for f in looked_at),
         *(replace(_describe(f, is_output=False), is_cached=is_cached(f)) for f in read),
     ]

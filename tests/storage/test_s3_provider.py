@@ -298,6 +298,16 @@ def test_a_large_output_arrives_whole(world: World) -> None:
     assert world.s3.get_object(Bucket=BUCKET, Key="big")["Body"].read() == content
 
 
+def test_what_an_output_is_made_of_arrives_before_it(world: World) -> None:
+    last = replace(name_output(f"{URL}/end"), wave=1)
+    objects, provider = world.open(last, name_output(f"{URL}/kept"))
+    make_local(provider, "kept", bytes(2 * SEND_PART_BYTES + 7)).store_object()
+    make_local(provider, "end", b"x").store_object()
+    objects.send_made()
+    # The parts of the large one, its completion, and only then the small one.
+    assert world.calls[-2:] == ["POST", "PUT"]
+
+
 def test_an_output_is_sent_as_it_is_in_the_end(world: World) -> None:
     objects, provider = world.open(name_output(f"{URL}/log"), name_output(f"{URL}/gone"))
     make_local(provider, "log", b"first").store_object()
