@@ -5,12 +5,20 @@
 writes them anew into the files, between `<!-- generated: NAME -->` and `<!-- end -->`.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.permissions.row import HOLDERS
+from snakemake_executor_plugin_batchx.reference.permission_tables import (
+    make_administration_table,
+    make_arns_table,
+    make_conditions_table,
+    make_permissions_table,
+)
 from snakemake_executor_plugin_batchx.reference.request_tables import (
     make_fargate_table,
     make_flags_table,
@@ -48,6 +56,13 @@ SECTIONS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "failures": make_failures_table,
         "verdict-kinds": make_kinds_table,
         "waiting-causes": make_waiting_table,
+        "permission-resources": make_arns_table,
+        "permission-conditions": make_conditions_table,
+        "permissions-infra": make_administration_table,
+        **{
+            f"permissions-{holder}": functools.partial(make_permissions_table, holder)
+            for holder in HOLDERS
+        },
     }
 )
 """What makes each generated section, by its name."""
