@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.batch.state import Attempt, JobState
-from snakemake_executor_plugin_batchx.plan.failure_row import OF_BATCH, Place
+from snakemake_executor_plugin_batchx.denials import (
+    EXECUTION,
+    INSTANCE,
+    explain_denial,
+    read_denial,
+)
+from snakemake_executor_plugin_batchx.plan.failure_row import OF_BATCH, FailureRow, Place
 from snakemake_executor_plugin_batchx.plan.failures import find_failure, is_host_loss
 from snakemake_executor_plugin_batchx.spec import EXIT_TERMINATED, Result
 
@@ -70,10 +76,26 @@ def judge_failure(
         kind=row.kind,
         subject=_name_subject(state, attempt),
         sentence=row.sentence.format_map(facts),
-        advice=row.advice.format_map(facts),
+        advice=_tell_denial(row, words) or row.advice.format_map(facts),
         words=tuple(word for word in words if not (has_said_all or USUAL_WORDS.fullmatch(word))),
         attempts=_tell_attempts(state.attempts),
     )
+
+
+def _tell_denial(row: FailureRow, words: Sequence[str]) -> str:
+    """Return which role lacks what, where a role is what a container could not be started for.
+
+    "" where Batch's words, which end after 255 characters, do not tell. The sessions of a host's
+    role are named for the host.
+    """
+    if row.place is not Place.WORDS or row.kind not in {"permission", "image"}:
+        return ""
+    for word in words:
+        denial = read_denial(word)
+        if denial and denial.principal:
+            is_of_host = re.search(r"/i-[0-9a-f]+$", denial.principal)
+            return explain_denial(word, denial.action, INSTANCE if is_of_host else EXECUTION)
+    return ""
 
 
 def _list_words(state: JobState, attempt: Attempt) -> list[str]:

@@ -14,11 +14,9 @@ from snakemake_executor_plugin_batchx.batch.queue_view import QueueView, Waiting
 from snakemake_executor_plugin_batchx.batch.state import JobState
 from snakemake_executor_plugin_batchx.batch.waiting import Waiting, explain_waiting
 from snakemake_executor_plugin_batchx.batch.watcher import ArrayCounts, split_child_id
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES
 from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 from snakemake_executor_plugin_batchx.plan.resources import BatchResources
-
-REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""What is not asked again: the credentials may not."""
 
 BEGUN = frozenset({"STARTING", "RUNNING"})
 
@@ -271,7 +269,7 @@ class WaitWatch:
         try:
             return call(subject)
         except AwsError as error:
-            if error.code in REFUSALS:
+            if error.code in DENIED_CODES:
                 self._refused.add(operation)
             return None
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES
+
 Status = Literal["ok", "warning", "failed"]
 
 UNSEEN = "could not be looked at"
@@ -28,12 +30,6 @@ ANSWER_TO = "an answer to"
 
 QUOTED_MUST = re.compile(r"(?P<value>.+['\"]) must be (?P<wanted>.+)", re.DOTALL)
 """How sentences on the values of settings go that have no colon (plan/readers.py)."""
-
-DENIED_CODES = frozenset(
-    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"}
-)
-"""What AWS's services call a permission that is lacking, S3 to a HEAD request the last
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html)."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +79,10 @@ def judge_trouble(check: str, thing: str, permission: str, code: str, said: str)
     `permission` is what the call takes, `code` AWS's error code, `said` the sentence on it.
     """
     if code in DENIED_CODES:
-        return Finding(
-            check,
-            "warning",
-            f"{thing} {UNSEEN}: these credentials lack {permission}",
-            f"allow {permission}, or make sure yourself",
-            lacks=permission,
-        )
+        told = split_sentence(check, said)
+        fix = told.fix or f"allow {permission}"
+        text = f"{thing} {UNSEEN}: {told.text}"
+        return Finding(check, "warning", text, f"{fix}, or make sure yourself", lacks=permission)
     missing = WAY_TO if code in UNREACHED_CODES else ANSWER_TO
     return Finding(
         check,

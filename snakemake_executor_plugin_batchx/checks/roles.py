@@ -13,10 +13,7 @@ from snakemake_executor_plugin_batchx.checks.finding import (
 )
 from snakemake_executor_plugin_batchx.checks.queues import ProfileUse
 from snakemake_executor_plugin_batchx.checks.table import EXECUTION_ROLE, INSTANCE_ROLE, JOB_ROLE
-
-ECS_TASKS = "ecs-tasks.amazonaws.com"
-"""Who assumes job and execution roles
-(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html)."""
+from snakemake_executor_plugin_batchx.plan.principals import ECS_TASKS
 
 EC2 = "ec2.amazonaws.com"
 

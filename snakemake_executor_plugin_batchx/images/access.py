@@ -59,7 +59,8 @@ class RegistryAccess:
         with self._lock:
             if host not in self._registries:
                 pool = open_pool(host, self._environment)
-                transport = Transport(host, self._choose_source(host), pool, self.retry)
+                source, is_aws = self._choose_source(host), self._is_of_aws(host)
+                transport = Transport(host, source, pool, self.retry, is_aws=is_aws)
                 self._registries[host] = Registry(transport)
             return self._registries[host]
 
@@ -98,9 +99,17 @@ class RegistryAccess:
             arn, read_login = self._secrets[host]
             return keep_until_renewal(lambda: read_login(arn))
         if place is None:
-            # The embedded AWS's; asking for its name takes a permission that others do not.
-            is_own = is_local_host(host) and host == self.own_host
-            return self.ecr.get_credential if is_own else self._docker_config.make_source(host)
+            is_aws = self._is_of_aws(host)
+            return self.ecr.get_credential if is_aws else self._docker_config.make_source(host)
         if place.region not in self._gateways:
             self._gateways[place.region] = self._open_ecr(place.region)
         return self._gateways[place.region].get_credential
+
+    def _is_of_aws(self, host: str) -> bool:
+        """Whether a registry is ECR, or the embedded AWS's.
+
+        Asking for the name of the latter takes a permission that others do not.
+        """
+        if host in self._secrets:
+            return False
+        return parse_ecr_host(host) is not None or (is_local_host(host) and host == self.own_host)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import botocore.exceptions
 
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES, HEAD, explain_denial
 from snakemake_executor_plugin_batchx.errors import SKEWED, BatchxError
 from snakemake_executor_plugin_batchx.images.credentials import Credential
 from snakemake_executor_plugin_batchx.images.recipe import TAG_PREFIX
@@ -46,13 +47,7 @@ SKEWED_SENTENCE = (
     "set by the network (timedatectl set-ntp true, say)."
 )
 
-DENIED_CODES = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
-
 SENTENCES = {
-    **dict.fromkeys(
-        DENIED_CODES,
-        "AWS refuses {action}: the credentials in use lack that permission ({said}).",
-    ),
     "RepositoryNotFoundException": (
         "ECR of {region} has no such repository ({said}): check its name."
     ),
@@ -280,9 +275,10 @@ class EcrGateway:
             sentence = SENTENCES.get(code, "ECR of {region} answers {action} with {code}: {said}.")
             if SKEWED.search(said):
                 sentence = SKEWED_SENTENCE
-            text = sentence.format(
-                action=f"ecr:{operation}", region=self.region, code=code, said=said
-            )
+            action = f"ecr:{operation}"
+            text = sentence.format(action=action, region=self.region, code=code, said=said)
+            if code in DENIED_CODES:
+                text = explain_denial(said, action, HEAD)
             raise EcrError(text, code) from error
         except botocore.exceptions.BotoCoreError as error:
             text = f"ECR of {self.region} did not answer ecr:{operation}: {error}."

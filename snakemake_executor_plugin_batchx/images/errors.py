@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from snakemake_executor_plugin_batchx.denials import HEAD, explain_denial
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.reference import (
     DOCKER_HUB,
@@ -18,6 +19,12 @@ TRANSIENT_KINDS = frozenset({"trouble", "garbled"})
 
 EXPIRED_WORDS = re.compile(r"authorization token has expired", re.IGNORECASE)
 """ECR says so with 403 (ECR Public with 400), where others send 401."""
+
+PUSHING, READING = "ecr:PutImage", "ecr:BatchGetImage"
+LOOKING = "ecr:BatchCheckLayerAvailability"
+"""What a push begins with, by HEAD: its refusal has no words."""
+
+NOT_AUTHORIZED = r"not authorized to perform: ecr:\w"
 
 MAX_SAID_CHARACTERS = 300
 
@@ -58,13 +65,17 @@ class RegistryError(BatchxError):
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of which registry. `locator` is a tag or digest, empty for uploads."""
+    """What was asked of which registry. `locator` is a tag or digest, empty for uploads.
+
+    `is_aws` tells that AWS credentials are the login, whatever the host's name is.
+    """
 
     host: str
     repository: str
     locator: str = ""
     is_push: bool = False
     is_logged_in: bool = False
+    is_aws: bool = False
 
     def __str__(self) -> str:
         name = f"{DOCKER_HUB if self.host in DOCKER_HUB_NAMES else self.host}/{self.repository}"
@@ -80,6 +91,7 @@ class Asked:
             {
                 "push" if self.is_push else "pull",
                 "ecr" if is_ecr else "elsewhere",
+                "aws" if is_ecr or self.is_aws else "not aws",
                 "hub" if self.host in DOCKER_HUB_NAMES else "not hub",
                 "logged in" if self.is_logged_in else "anonymous",
             }
@@ -145,19 +157,18 @@ ROWS = (
     _row(
         "permission",
         {400, 403},
-        r"not authorized to perform: (?P<permission>ecr:\w+)",
+        NOT_AUTHORIZED,
         {"push"},
-        "The AWS credentials in use lack {permission} on ECR repository {repository}, so {image} "
-        "cannot be pushed: grant it.",
+        "{image} cannot be pushed: {denial}",
     ),
     _row(
         "permission",
         {400, 401, 403},
-        r"not authorized to perform: (?P<permission>ecr:\w+)",
+        NOT_AUTHORIZED,
         set(),
-        "The AWS credentials in use lack {permission}, which reading {image} takes: grant it to "
-        "them, and for a repository of another account in that repository's policy, too.",
+        "{image} cannot be read: {denial}",
     ),
+    _row("permission", {403}, r"^$", {"push", "aws"}, "{image} cannot be pushed: {denial}"),
     _row("login", {401, 403}, "", {"ecr"}, _ECR_LOGIN),
     # What ECR says to a login of another region.
     _row("login", {400}, r"^(bad request)?$", {"ecr"}, _ECR_LOGIN),
@@ -256,10 +267,11 @@ def explain_refusal(asked: Asked, status: int, code: str, message: str) -> Regis
     """Return what a registry's answer means for the user; `status` is 0 without an answer."""
     words = f"{code} {message}".strip()
     for row in ROWS:
-        found = re.search(row.pattern, words, re.IGNORECASE)
-        if found and row.traits <= asked.traits and (not row.statuses or status in row.statuses):
+        is_said = re.search(row.pattern, words, re.IGNORECASE)
+        if is_said and row.traits <= asked.traits and (not row.statuses or status in row.statuses):
             break
     ecr = parse_ecr_host(asked.host)
+    action = (PUSHING if words else LOOKING) if asked.is_push else READING
     text = row.sentence.format(
         image=asked,
         host=DOCKER_HUB if asked.host in DOCKER_HUB_NAMES else asked.host,
@@ -268,7 +280,7 @@ def explain_refusal(asked: Asked, status: int, code: str, message: str) -> Regis
         region=ecr.region if ecr else "",
         status=status,
         said=" ".join(words.split())[:MAX_SAID_CHARACTERS].rstrip(". ") or "no reason given",
-        **(found.groupdict() if found else {}),
+        denial=explain_denial(message, action, HEAD),
     )
     return RegistryError(text, kind=row.kind, status=status, code=code, is_push=asked.is_push)
 

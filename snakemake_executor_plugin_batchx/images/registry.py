@@ -250,6 +250,7 @@ class Registry:
             locator,
             is_push=is_push,
             is_logged_in=self.is_logged_in(),
+            is_aws=self._transport.is_aws,
         )
 
     def _tell_damage(self, repository: str, digest: str) -> RegistryError:

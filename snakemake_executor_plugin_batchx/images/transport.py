@@ -131,13 +131,21 @@ def is_spared(host: str, no_proxy: str) -> bool:
 class Transport:
     """Sends requests to a registry. Safe to use from many threads.
 
-    `counts` says how often what was asked (such as "HEAD manifests"), tries and tokens included.
+    `is_aws` tells that the login is one of AWS credentials. `counts` says how often what was asked
+    (such as "HEAD manifests"), tries and tokens included.
     """
 
     def __init__(
-        self, host: str, source: CredentialSource, pool: urllib3.PoolManager, retry: Retry
+        self,
+        host: str,
+        source: CredentialSource,
+        pool: urllib3.PoolManager,
+        retry: Retry,
+        *,
+        is_aws: bool = False,
     ) -> None:
         self.host = host
+        self.is_aws = is_aws
         self.base = f"{'http' if is_local_host(host) else 'https'}://{host}/v2/"
         self.retry = retry
         self.counts: Counter[str] = Counter()

@@ -52,6 +52,14 @@ EXITS = (
         advice="",
     ),
     FailureRow(
+        kind="permission",
+        place=Place.PROBLEM,
+        pattern=r"\b(lacks?|(is|are) denied) \w+:\w+",
+        shown="batchx: … The job's role … lacks s3:PutObject on s3://…",
+        sentence="{problem}",
+        advice="",
+    ),
+    FailureRow(
         kind="batchx",
         place=Place.PROBLEM,
         pattern=r"\S",

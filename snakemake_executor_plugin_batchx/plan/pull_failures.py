@@ -83,8 +83,9 @@ PULLS = (
         sentence="image {image} may not be pulled or does not exist",
         advice=(
             "Check its name; for ECR the instance role (or --batchx-execution-role) needs "
-            "ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, and the "
-            "policy of another account's repository has to allow them."
+            "ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (batchx "
+            "policy instance, or execution, prints what it needs), and the policy of another "
+            "account's repository has to allow them."
         ),
         retried_by=Retrier.BATCH,
     ),

@@ -34,7 +34,7 @@ STARTS = (
         sentence="it may not write its output to CloudWatch",
         advice=(
             "Give the instance role (with an execution role: that one) logs:CreateLogStream and "
-            "logs:PutLogEvents."
+            "logs:PutLogEvents (batchx policy instance, or execution, prints what it needs)."
         ),
     ),
     FailureRow(
@@ -65,7 +65,7 @@ STARTS = (
         advice=(
             "Give the execution role (--batchx-execution-role) AmazonECSTaskExecutionRolePolicy, "
             "and for secrets secretsmanager:GetSecretValue or ssm:GetParameters, with kms:Decrypt "
-            "for a key of your own."
+            "for a key of your own (batchx policy execution prints what it needs)."
         ),
     ),
     FailureRow(

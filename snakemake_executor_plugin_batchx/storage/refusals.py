@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES, HEAD, Party, explain_denial
 from snakemake_executor_plugin_batchx.errors import BatchxError
 
 ACTIONS = {
@@ -21,12 +22,9 @@ ACTIONS = {
     "CreateBucket": "s3:CreateBucket",
 }
 """The permission that an operation needs (https://docs.aws.amazon.com/AmazonS3/latest/userguide/
-using-with-s3-policy-actions.html)."""
+using-with-s3-policy-actions.html). permissions/ says the same, as tests see to: jobs do without it,
+and have only what stands here."""
 
-_DENIED = (
-    "S3 refuses {action} on s3://{bucket}/{key}: the credentials in use need that permission "
-    "on this bucket.{hint}"
-)
 _MISSING = "s3://{bucket}/{key} does not exist (any more)."
 _REPLACED = "s3://{bucket}/{key} was replaced while it was being read: run it again."
 _DAMAGED = (
@@ -38,8 +36,6 @@ SENTENCES = {
     "NoSuchBucket": "S3 bucket {bucket} does not exist: create it, or name another S3 root.",
     "NoSuchKey": _MISSING,
     "404": _MISSING,
-    "AccessDenied": _DENIED,
-    "403": _DENIED,
     "PreconditionFailed": _REPLACED,
     "412": _REPLACED,
     "BadDigest": _DAMAGED,
@@ -53,7 +49,8 @@ SENTENCES = {
         "spread the load over more prefixes."
     ),
     "InvalidAccessKeyId": (
-        "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment."
+        "AWS does not know the access key in use: check --batchx-profile or the AWS_… environment, "
+        "and the region, for AWS in China and GovCloud know only their own."
     ),
     "RequestTimeTooSkewed": (
         "S3 refuses {action} because this machine's clock does not show the time: let it be set by "
@@ -85,14 +82,15 @@ class StorageError(BatchxError):
 
 
 def explain_refusal(
-    operation: str, bucket: str, key: str, error: Mapping[str, Any]
+    operation: str, bucket: str, key: str, error: Mapping[str, Any], party: Party = HEAD
 ) -> StorageError:
-    """Return an error for S3's Code and Message."""
-    action = ACTIONS[operation]
-    code = str(error.get("Code", ""))
-    text = SENTENCES.get(code)
-    if text is None:
-        told = error.get("Message") or code
-        return StorageError(f"S3 answers {action} on s3://{bucket}/{key}: {told}", code)
-    hint = HINTS.get(action, "")
-    return StorageError(text.format(bucket=bucket, key=key, action=action, hint=hint), code)
+    """Return an error for S3's Code and Message; `party` is whose credentials were used."""
+    action, place = ACTIONS[operation], f"s3://{bucket}/{key}"
+    code, told = str(error.get("Code", "")), str(error.get("Message") or "")
+    if code in DENIED_CODES:
+        text = explain_denial(told, action, party, place)
+        return StorageError(text + HINTS.get(action, ""), code)
+    sentence = SENTENCES.get(code)
+    if sentence is None:
+        return StorageError(f"S3 answers {action} on {place}: {told or code}", code)
+    return StorageError(sentence.format(bucket=bucket, key=key, action=action), code)

@@ -71,6 +71,48 @@ def test_a_tool_failure_tells_its_exit_code_and_nothing_that_is_usual() -> None:
     assert judge(make_state(exit_code=7)) == verdict
 
 
+ROLE = "arn:aws:sts::123456789012:assumed-role"
+PULL = (
+    "CannotPullContainerError: Error response from daemon: pull access denied for "
+    "123456789012.dkr.ecr.eu-west-1.amazonaws.com/tool, repository does not exist or may require "
+    "'docker login': denied: User: {} is not authorized to perform: ecr:BatchGetImage on resource: "
+    "arn:aws:ecr:eu-west-1:123456789012:repository/tool because no identity-based policy allows "
+    "the ecr:BatchGetImage action"
+)
+
+
+@pytest.mark.parametrize(
+    ("session", "told"),
+    [
+        (
+            f"{ROLE}/ecsInstanceRole/i-0123456789abcdef0",
+            "Its host's role ecsInstanceRole of account 123456789012 lacks ecr:BatchGetImage on "
+            "arn:aws:ecr:eu-west-1:123456789012:repository/tool: add it to its policies (batchx "
+            "policy instance prints those needed).",
+        ),
+        (
+            f"{ROLE}/tasks/5f3a9c0d4c1f4e7e8a7b",
+            "Its execution role tasks of account 123456789012 lacks ecr:BatchGetImage on "
+            "arn:aws:ecr:eu-west-1:123456789012:repository/tool: add it to its policies (batchx "
+            "policy execution prints those needed).",
+        ),
+    ],
+)
+def test_the_role_that_lacks_a_permission_is_named(session: str, told: str) -> None:
+    """What the registry says of a pull comes so far only where Batch does not cut it."""
+    verdict = judge(make_state(reason=PULL.format(session)))
+    assert verdict.sentence == "image tool:1 may not be pulled or does not exist"
+    assert verdict.advice == told
+
+
+def test_a_permission_that_the_job_itself_lacks() -> None:
+    problem = (
+        "The job's role tools of account 123456789012 lacks s3:PutObject on s3://lab/x: add it."
+    )
+    verdict = judge(make_state(exit_code=1), make_result(problem=problem))
+    assert (verdict.kind, verdict.sentence) == ("permission", problem.rstrip("."))
+
+
 def test_a_want_of_memory_tells_limit_and_peak() -> None:
     expected = (
         "Batch job job-1 failed: it needed more memory than its limit of 2048 MiB{}.\n"

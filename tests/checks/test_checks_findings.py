@@ -47,12 +47,14 @@ def test_a_sentence_falls_into_finding_and_fix(sentence: str, text: str, fix: st
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "403"])
 def test_what_may_not_be_looked_at_is_a_warning_that_names_the_permission(code: str) -> None:
-    finding = judge_trouble(CLOCK, "Role r", "iam:GetRole", code, "AWS refuses it.")
+    finding = judge_trouble(
+        CLOCK, "Role r", "iam:GetRole", code, "Role me lacks iam:GetRole: add it."
+    )
     assert finding == Finding(
         CLOCK,
         "warning",
-        "Role r could not be looked at: these credentials lack iam:GetRole",
-        "allow iam:GetRole, or make sure yourself",
+        "Role r could not be looked at: Role me lacks iam:GetRole",
+        "add it, or make sure yourself",
         "iam:GetRole",
     )
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from snakemake_executor_plugin_batchx.checks.queues import ProfileUse
 from snakemake_executor_plugin_batchx.checks.roles import (
-    ECS_TASKS,
     RoleWish,
     is_trusting,
     judge_account,
@@ -16,6 +15,7 @@ from snakemake_executor_plugin_batchx.checks.roles import (
     judge_role,
 )
 from snakemake_executor_plugin_batchx.checks.table import EXECUTION_ROLE, JOB_ROLE
+from snakemake_executor_plugin_batchx.plan.principals import ECS_TASKS
 
 ARN = "arn:aws:iam::123456789012:role/lab/reader"
 WISH = RoleWish(JOB_ROLE, ARN, "--batchx-job-role")

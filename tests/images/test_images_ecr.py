@@ -122,7 +122,7 @@ def test_rules_and_settings_that_may_not_be_asked_for(private_server: TestRegist
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("AccessDeniedException", "AWS refuses ecr:GetAuthorizationToken: the credentials"),
+        ("AccessDeniedException", "of this machine lack ecr:GetAuthorizationToken (because): add"),
         ("UnrecognizedClientException", "ECR of eu-west-1 does not know the AWS credentials"),
         ("ExpiredTokenException", "have expired"),
         ("LimitExceededException", "--batchx-repository"),

@@ -59,9 +59,30 @@ def test_a_verified_message_names_where_it_was_seen(case: dict[str, Any]) -> Non
     assert case["source"].startswith("https://") == case["verified"]
 
 
+def is_told(case: dict[str, Any]) -> bool:
+    """Whether a registry says which permission is lacking: answers to HEAD have no words."""
+    return case["kind"] == "permission" and bool(case["message"])
+
+
 def test_which_permission_is_lacking_is_told() -> None:
-    texts = [str(explain(case)) for case in MESSAGES if case["kind"] == "permission"]
-    assert all(re.search(r"lack ecr:(InitiateLayerUpload|BatchGetImage)[ ,]", t) for t in texts)
+    texts = [str(explain(case)) for case in MESSAGES if is_told(case)]
+    assert all(
+        re.search(r"Role \S+ of account \S+ lacks ecr:(Init\w+|BatchGetImage) on arn:", t)
+        for t in texts
+    )
+
+
+def test_a_push_that_ecr_denies_without_words_lacks_what_it_begins_with() -> None:
+    asked = Asked("127.0.0.1:5000", "team/tool", is_push=True, is_logged_in=True, is_aws=True)
+    error = explain_refusal(asked, 403, "", "")
+    assert error.is_denied_push
+    assert str(error) == (
+        "127.0.0.1:5000/team/tool cannot be pushed: The credentials of this machine lack "
+        "ecr:BatchCheckLayerAvailability: add it to their policies (batchx policy head prints "
+        "those needed), and see that no other policy denies it."
+    )
+    elsewhere = Asked("127.0.0.1:5000", "team/tool", is_push=True, is_logged_in=True)
+    assert "lets this machine push nothing" in str(explain_refusal(elsewhere, 403, "", ""))
 
 
 @pytest.mark.parametrize(

@@ -78,5 +78,6 @@ def test_a_permission_that_is_missing_is_named() -> None:
     with pytest.raises(AwsError) as caught:
         make_gateway(client).get_events(GROUP, "s", is_forward=True)
     assert str(caught.value) == (
-        "AWS refuses logs:GetLogEvents: the credentials in use lack that permission (not you)."
+        "The credentials of this machine lack logs:GetLogEvents (not you): add it to their "
+        "policies (batchx policy head prints those needed), and see that no other policy denies it."
     )
