@@ -1,5 +1,6 @@
 """How jobs of a run end: noted in the journal, and kept for Snakemake to be told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from snakemake_executor_plugin_batchx.spec import Result, encode
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 
 SUCCESS = "success"
+
+LEFT = "It was left to itself on AWS Batch: this run has no AWS credentials any more."
 
 OWN_FAILURES = frozenset({"batchx", "bug"})
 """Kinds of ending that tell of the head, not of the job."""
@@ -34,10 +37,17 @@ class Ending:
 class Concluder:
     """Concludes the jobs of a run, and knows of which Snakemake has not been told."""
 
-    def __init__(self, inflight: InFlight, journal: Journal, specs: KeptSpecs) -> None:
+    def __init__(
+        self,
+        inflight: InFlight,
+        journal: Journal,
+        specs: KeptSpecs,
+        find_lost: Callable[[], str] = lambda: "",
+    ) -> None:
         self._inflight = inflight
         self._journal = journal
         self._specs = specs
+        self._find_lost = find_lost
         self._owed: set[str] = set()
 
     @property
@@ -59,15 +69,26 @@ class Concluder:
 
         But while a run is stopped Snakemake may hear of failures that are none of the job's.
         """
-        if submission in self._owed and not self._inflight.is_cancelled:
+        is_stopped = self._inflight.is_cancelled or self._find_lost()
+        if submission in self._owed and not is_stopped:
             self.note_reported(submission)
 
     def conclude(self, job: TrackedJob, ending: Ending) -> None:
-        """Conclude a job that has none yet."""
+        """Conclude a job that has none yet.
+
+        Without credentials nobody knows how it ended, unless it ended well.
+        """
+        if ending.kind != SUCCESS and self._find_lost():
+            self.leave(job)
+            return
         if not (self._inflight.is_cancelled and ending.kind in OWN_FAILURES):
             self._write_verdict(job, ending)
         self._specs.release(job)
         self._inflight.conclude(job, ending.message, ending.shown)
+
+    def leave(self, job: TrackedJob) -> None:
+        """Let a job go on as it is, for the next run to take up; Snakemake has to be told."""
+        self._inflight.conclude(job, LEFT)
 
     def _write_verdict(self, job: TrackedJob, ending: Ending) -> None:
         fields = make_verdict(job, ending)

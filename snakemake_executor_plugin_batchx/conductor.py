@@ -53,7 +53,7 @@ class Conductor:
         self._launcher = Launcher(
             context, ports, self._inflight, self._specs, self._workers, self._told
         )
-        self._concluder = Concluder(self._inflight, ports.journal, self._specs)
+        self._concluder = Concluder(self._inflight, ports.journal, self._specs, ports.find_lost)
         self._waiting = WaitingJobs(
             context, ports, self._inflight, self._launcher, self._workers, self._concluder.conclude
         )
@@ -126,6 +126,9 @@ class Conductor:
         Never raises for what Batch answers: a run outlives a bad hour of the network.
         """
         self._ports.journal.write_noted()
+        if self._ports.find_lost():
+            self._leave_all()
+            return
         self._workers.hasten()
         for line in self._told.take_lines():
             self._ports.log.info(line)
@@ -137,7 +140,8 @@ class Conductor:
         try:
             poll = watcher.poll_if_due()
         except BatchxError as error:
-            self._warn_once(f"{error} Trying again.")
+            if not self._ports.find_lost():
+                self._warn_once(f"{error} Trying again.")
             return
         found = [(self._inflight.find(state.job_id), state) for state in poll.states]
         works = [self._note_state(job, state) for job, state in found if job is not None]
@@ -169,7 +173,12 @@ class Conductor:
             self._ports.log.info("batchx: AWS Batch ends them.")
 
     def close(self) -> None:
-        """End what is left, and wait for what is being submitted or collected."""
+        """End what is left, if it can be, and wait for what is being submitted or collected."""
+        if self._ports.find_lost():
+            self._leave_all()
+            self._workers.close()
+            self._leave_all()
+            return
         self.cancel(CLOSED)
         self._workers.close()
         self._launcher.end_obsolete()
@@ -179,6 +188,22 @@ class Conductor:
             self._warn_once(f"A submission that Batch never answered may have left a job: {error}")
         self._specs.release_all(self._ports.left.list_spec_keys())
         self._forget_specs()
+
+    def _leave_all(self) -> None:
+        """Let all jobs go on as they are on Batch, now that it cannot be asked about them."""
+        jobs = self._inflight.list_jobs()
+        if not self._inflight.is_cancelled:
+            self._inflight.cancel()
+            self._ports.stopped.set()
+            self._ports.transfer.stop()
+            self._launcher.stop(CLOSED)
+            left = f"{len(jobs)} {'job is' if len(jobs) == 1 else 'jobs are'}"
+            self._ports.log.warning(
+                f"batchx: {self._ports.find_lost()} The run ends here; {left} left as they are on "
+                "AWS Batch, and the next run takes them up."
+            )
+        for job in jobs:
+            self._concluder.leave(job)
 
     def _warn_once(self, message: str) -> None:
         if message != self._last_warning:
@@ -298,6 +323,8 @@ class Conductor:
         concluded = [job for job in jobs if job.outcome is None]
         for job in concluded:
             self._concluder.conclude(job, Ending(kind, message, message))
+        if self._ports.find_lost():
+            return
         # For Snakemake they have failed: nobody would wait for them.
         left = [
             job.batch_job_id

@@ -14,6 +14,7 @@ from typing import Any
 
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.credentials import Renewal
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
@@ -55,19 +56,34 @@ from snakemake_executor_plugin_batchx.version import __version__
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
 
+class Stop:
+    """What ends a run before its jobs have.
+
+    Once `stopped` is set, no call but those that end jobs is repeated. `renewal` waits for new
+    credentials until then.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.stopped = threading.Event()
+        self.renewal = Renewal(self.stopped.wait, lambda text: log.warning(f"batchx: {text}"))
+
+    def find_lost(self) -> str:
+        """Return a sentence once there are no credentials and will be none."""
+        return self.renewal.lost
+
+
 @dataclass(frozen=True)
 class BatchAccess:
     """The ways to AWS Batch and to the logs of its jobs.
 
-    `open_logs` returns the gateway to the logs of a region, for None to those of the run's. Once
-    `stopped` is set, no call but those that end jobs is repeated.
+    `open_logs` returns the gateway to the logs of a region, for None to those of the run's.
     """
 
     gateway: BatchGateway
     open_logs: Callable[[str | None], LogsGateway]
     budget: CallBudget
     endpoint_url: str
-    stopped: threading.Event
+    stop: Stop
 
 
 @dataclass(frozen=True)
@@ -85,13 +101,13 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     """
     started, settings = time.monotonic(), executor.executor_settings
     workflow, log = executor.workflow, executor.logger
-    _refuse_foreign_storage(settings, workflow.storage_settings)
+    _check_storage(settings, workflow.storage_settings, log)
     with ExitStack() as stack:
-        run_id = make_run_id(datetime.now(UTC), secrets.token_hex(3))
-        session = open_session(settings, stack, choose_runtime(log.info))
+        run_id, stop = make_run_id(datetime.now(UTC), secrets.token_hex(3)), Stop(log)
+        session = open_session(settings, stack, choose_runtime(log.info), stop.renewal)
         root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
         s3 = _open_s3(session, root.bucket, stack)
-        batch = _open_batch(session, log)
+        batch = _open_batch(session, log, stop)
         ground = lay_ground(executor, session, batch.gateway, s3.store, root.get_probe_key(run_id))
         tags = {RUN_TAG: run_id, WORKFLOW_TAG: ground.settings.workflow}
         delivery = _open_delivery(executor, ground, session, batch.gateway, s3.store, root, tags)
@@ -145,16 +161,14 @@ def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
     return S3Access(store, stack.enter_context(reader))
 
 
-def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
-    stopped = threading.Event()
-
+def _open_batch(session: AwsSession, log: Log, stop: Stop) -> BatchAccess:
     def make_retrier(budget: CallBudget, service: str) -> Retrier:
         return Retrier(
             budget,
             time.monotonic,
             time.sleep,
             random.random,
-            stopped.is_set,
+            stop.stopped.is_set,
             lambda text: log.warning(f"batchx: {text}"),
             service,
         )
@@ -171,7 +185,7 @@ def _open_batch(session: AwsSession, log: Log) -> BatchAccess:
         open_logs=functools.cache(open_logs),
         budget=budget,
         endpoint_url=client.meta.endpoint_url,
-        stopped=stopped,
+        stop=stop,
     )
 
 
@@ -230,11 +244,14 @@ def _open_ports(
     transfer = stack.enter_context(Transfer(s3.store))
     settings = executor.workflow.remote_execution_settings
     longest_seconds = settings.seconds_between_status_checks
+    stopped = batch.stop.stopped
+    # Whoever looks on while a run opens is told what is wrong; from now on it may be waited for.
+    batch.stop.renewal.has_begun = True
     return Ports(
         gateway=gateway,
         images=delivery.images,
         definitions=Definitions(gateway, replace(ground.settings, runtime_volume=delivery.volume)),
-        submitter=Submitter(gateway, batch.stopped.wait, batch.stopped.is_set, random.random),
+        submitter=Submitter(gateway, stopped.wait, stopped.is_set, random.random),
         watcher=Watcher(gateway, time.monotonic, longest_seconds, context.pace),
         left=earlier.left,
         store=s3.store,
@@ -245,11 +262,20 @@ def _open_ports(
         open_logs=batch.open_logs,
         log_keeper=LogKeeper(LOG_DIR / run_id, transfer),
         log=executor.logger,
-        stopped=batch.stopped,
+        stopped=stopped,
+        find_lost=batch.stop.find_lost,
     )
 
 
-def _refuse_foreign_storage(settings: ExecutorSettings, storage_settings: Any) -> None:
+def _check_storage(settings: ExecutorSettings, storage_settings: Any, log: Log) -> None:
+    """Refuse an S3 that Snakemake's plugin does not see; tell of a profile that it does not see."""
+    profile = settings.profile
+    is_s3 = storage_settings.default_storage_provider == "s3"
+    if is_s3 and profile and os.environ.get("AWS_PROFILE") != profile:
+        log.warning(
+            "batchx: Snakemake's own s3 storage plugin knows nothing of --batchx-profile: set "
+            f"AWS_PROFILE={profile}, too, if it is to read your data on this machine with it."
+        )
     if settings.job_queue == LOCAL_QUEUE and storage_settings.default_storage_provider:
         raise BatchxError(
             "--batchx-job-queue local starts an S3 of its own, which --default-storage-provider "

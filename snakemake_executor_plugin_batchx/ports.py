@@ -73,7 +73,8 @@ class Ports:
     """What the conductor reaches the world through.
 
     `left` are jobs of earlier runs; `open_logs` returns the gateway to a region's logs, for None to
-    those of the run's; once `stopped` is set, nothing is submitted or tried again.
+    those of the run's; once `stopped` is set, nothing is submitted or tried again. `find_lost`
+    returns a sentence once there are no credentials any more and will be none, else "".
     """
 
     gateway: BatchGateway
@@ -93,3 +94,4 @@ class Ports:
     stopped: threading.Event
     clock: Callable[[], float] = time.monotonic
     clock_ns: Callable[[], int] = time.time_ns
+    find_lost: Callable[[], str] = lambda: ""

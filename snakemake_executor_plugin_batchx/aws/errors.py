@@ -7,30 +7,27 @@ from typing import Any, TypeVar
 import botocore.exceptions
 import botocore.parsers
 
+from snakemake_executor_plugin_batchx.aws.credential_words import (
+    EXPIRED_CODES,
+    TROUBLES,
+    CredentialsLostError,
+    ExpiredError,
+    explain_trouble,
+)
+from snakemake_executor_plugin_batchx.aws.endpoints import explain_silence
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES, HEAD, Party, explain_denial
 from snakemake_executor_plugin_batchx.errors import SKEWED, BatchxError
 
 SENTENCES = {
-    "AccessDeniedException": (
-        "AWS refuses {action}: the credentials in use lack that permission ({message})."
-    ),
-    "AccessDenied": (
-        "AWS refuses {action}: the credentials in use lack that permission ({message})."
-    ),
-    "UnrecognizedClientException": (
-        "AWS does not know the credentials in use: check --batchx-profile or the AWS_… environment."
-    ),
-    "InvalidClientTokenId": (
-        "AWS does not know the credentials in use: check --batchx-profile or the AWS_… environment."
+    **dict.fromkeys(
+        ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+        "AWS does not know the credentials in use: check --batchx-profile or the AWS_… "
+        "environment, and the region, for AWS in China and GovCloud know only their own.",
     ),
     "SignatureDoesNotMatch": (
         "AWS does not accept the secret key in use: check --batchx-profile or the AWS_… variables."
     ),
-    "ExpiredTokenException": (
-        "The AWS credentials in use have expired: renew them (aws sso login, say) and start again."
-    ),
-    "ExpiredToken": (
-        "The AWS credentials in use have expired: renew them (aws sso login, say) and start again."
-    ),
+    **dict.fromkeys(EXPIRED_CODES, explain_trouble(ExpiredError())),
     "RequestTimeTooSkewed": (
         "AWS refuses {action} because of the time that this machine's clock shows ({message}): let "
         "it be set by the network (timedatectl set-ntp true, say)."
@@ -40,36 +37,6 @@ SENTENCES = {
 }
 """https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html and the error types of
 each operation there."""
-
-LOCAL_NEEDS_NONE = "; --batchx-job-queue local needs none"
-
-NO_CREDENTIALS = (
-    "No AWS credentials were found: set --batchx-profile, sign in (aws configure, aws sso login), "
-    f"or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY{LOCAL_NEEDS_NONE}."
-)
-
-CREDENTIAL_SENTENCES = {
-    "NoCredentialsError": NO_CREDENTIALS,
-    **dict.fromkeys(
-        ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError"),
-        "The SSO session of the AWS profile in use has expired, or was not begun: sign in (aws sso "
-        "login --profile NAME) and start again.",
-    ),
-    **dict.fromkeys(
-        ("LoginRefreshRequired", "LoginTokenLoadError"),
-        "The session of the AWS profile in use has expired, or was not begun: sign in (aws login "
-        "--profile NAME) and start again.",
-    ),
-    "PartialCredentialsError": (
-        "The AWS credentials in use are not complete ({message}): add what is missing."
-    ),
-    "CredentialRetrievalError": (
-        "The AWS credentials in use could not be had ({message}): mend what it says, or name "
-        "another profile."
-    ),
-}
-"""By the type of the exception where there is nothing to sign a call with: AWS was not asked
-(https://github.com/boto/botocore/blob/develop/botocore/exceptions.py)."""
 
 THROTTLING_CODES = frozenset(
     {
@@ -152,29 +119,33 @@ class UnansweredError(AwsError):
         super().__init__(text, code, is_transient=True)
 
 
-def explain_error(error: Exception, action: str) -> AwsError:
-    """Return what a boto3 exception means for the user. `action` is IAM's name of the call."""
+def explain_error(error: Exception, action: str, party: Party = HEAD) -> AwsError:
+    """Return what a boto3 exception means for the user.
+
+    `action` is IAM's name of the call, `party` whose it is.
+    """
     if isinstance(error, botocore.exceptions.ClientError):
-        return _explain_answer(error, action)
-    text, code = f"{action} failed: {error}", type(error).__name__
-    if code in CREDENTIAL_SENTENCES:
-        message = str(error).rstrip(".")
-        text = CREDENTIAL_SENTENCES[code].format(message=message)
-        return AwsError(text, code, is_transient=False)
+        return _explain_answer(error, action, party)
+    silence = explain_silence(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
+    text, code = silence or f"{action} failed: {error}", type(error).__name__
+    if isinstance(error, CredentialsLostError):
+        return AwsError(str(error), code, is_transient=False)
+    if code in TROUBLES:
+        return AwsError(explain_trouble(error), code, is_transient=False)
     if isinstance(error, UNANSWERED_ERRORS) and not isinstance(error, UNREACHED_ERRORS):
         return UnansweredError(text, code)
     return AwsError(text, code, is_transient=isinstance(error, UNREACHED_ERRORS))
 
 
-def ask_aws(action: str, call: Callable[[], T]) -> T:
-    """Return what a boto3 call returns; `action` is IAM's name of it. Raises AwsError."""
+def ask_aws(action: str, call: Callable[[], T], party: Party = HEAD) -> T:
+    """Return what a boto3 call returns; `action` and `party` as above. Raises AwsError."""
     try:
         return call()
     except CALL_ERRORS as error:
-        raise explain_error(error, action) from error
+        raise explain_error(error, action, party) from error
 
 
-def _explain_answer(error: botocore.exceptions.ClientError, action: str) -> AwsError:
+def _explain_answer(error: botocore.exceptions.ClientError, action: str, party: Party) -> AwsError:
     told: Mapping[str, Any] = error.response.get("Error", {})
     code = str(told.get("Code", ""))
     message = _JAVA_PREFIX.sub("", str(told.get("Message") or code)).strip().rstrip(".")
@@ -182,6 +153,8 @@ def _explain_answer(error: botocore.exceptions.ClientError, action: str) -> AwsE
         code = SKEWED_CODE
     sentence = SENTENCES.get(code, "AWS answers {action} with {code}: {message}.")
     text = sentence.format(action=action, code=code, message=message)
+    if code in DENIED_CODES:
+        text = explain_denial(message, action, party)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in THROTTLING_CODES:
         return AwsError(text, code, is_transient=True)

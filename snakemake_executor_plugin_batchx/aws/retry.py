@@ -11,6 +11,7 @@ from snakemake_executor_plugin_batchx.aws.errors import (
     UnansweredError,
     explain_error,
 )
+from snakemake_executor_plugin_batchx.permissions.lookup import find_action
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 20.0
@@ -21,14 +22,6 @@ MAX_DOUBLINGS = 6
 
 STEP_SECONDS = 0.5
 """How late a waiting call notices at most that it is not wanted any more."""
-
-IAM_NAMES = {
-    "batch:CancelJobs": "batch:CancelJob",
-    "batch:TerminateJobs": "batch:TerminateJob",
-}
-"""Calls whose permission has another name than they have
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJobs.html and
-API_TerminateJobs.html)."""
 
 WARN_SECONDS = 30.0
 """After so long the user is told what a call waits for."""
@@ -88,7 +81,7 @@ class Retrier:
             try:
                 answer = function()
             except CALL_ERRORS as error:
-                told = explain_error(error, self._name_permission(operation))
+                told = explain_error(error, find_action(self._service, operation))
                 self._note(told)
                 delay = self._choose_delay(attempt)
                 waited = self._clock() - started
@@ -103,10 +96,6 @@ class Retrier:
             else:
                 self._budget.note_success()
                 return answer
-
-    def _name_permission(self, operation: str) -> str:
-        action = f"{self._service}:{operation}"
-        return IAM_NAMES.get(action, action)
 
     def _note(self, error: AwsError) -> None:
         if error.is_throttled:

@@ -5,7 +5,6 @@ The only module that opens the embedded AWS, so that nothing else knows which of
 
 import functools
 import os
-import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,15 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore.exceptions
 import botocore.session
 from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.clients import CHECK_CONFIG, ClientMaker
 from snakemake_executor_plugin_batchx.aws.clock import ClockWatch
-from snakemake_executor_plugin_batchx.aws.errors import NO_CREDENTIALS, ask_aws
+from snakemake_executor_plugin_batchx.aws.credentials import (
+    Renewal,
+    find_credentials,
+    open_core,
+)
+from snakemake_executor_plugin_batchx.aws.region import choose_region, list_foreign_arns
 from snakemake_executor_plugin_batchx.aws.secrets import read_login
-from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.images.credentials import LoginReader
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
@@ -29,6 +31,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     launch_embedded_aws,
 )
 from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
+from snakemake_executor_plugin_batchx.plan.values import Problems
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 from snakemake_executor_plugin_batchx.s3_settings import make_s3_options
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
@@ -64,6 +67,13 @@ EC2_CONFIG = Config(
     read_timeout=10,
 )
 
+PATIENT_CONFIG = Config(
+    # For what is made once, with minutes of work behind each call.
+    retries={"mode": "standard", "total_max_attempts": 6},
+    connect_timeout=5,
+    read_timeout=60,
+)
+
 NO_PROXY = Config(proxies={"http": None})
 """For the embedded AWS, which a proxy named by the environment cannot reach."""
 
@@ -76,15 +86,14 @@ NO_USER_CONFIG = {
 CLOCK_CALLS = ("after-call.batch.DescribeJobQueues", "after-call.sts.GetCallerIdentity")
 """The calls whose answers tell what time it is at AWS, as botocore names them to listeners."""
 
-_QUEUE_ARN_REGION = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]+):")
-
 
 @dataclass(frozen=True)
 class AwsSession:
     """Clients for one run, and what the embedded AWS stands in for where it is used.
 
     `make_ecr_client` and the like return clients for a region, new at each call;
-    `make_check_client` returns one of a service, in a region, that does not wait for long. `clock`
+    `make_check_client` returns one of a service, in a region, that does not wait for long, and
+    `make_patient_client` one that does. `clock`
     learns the time from answers. `read_login` reads a registry's login from a secret's ARN.
     `credentials` are botocore's own and renew themselves, `ca_bundle` is the file of authorities
     that the user named. `runner_doubt` says why jobs are processes of this machine, unless that was
@@ -100,6 +109,7 @@ class AwsSession:
     make_logs_client: Callable[[str], Any]
     make_ec2_client: Callable[[str], Any]
     make_check_client: Callable[[str, str], Any]
+    make_patient_client: Callable[[str, str], Any]
     clock: ClockWatch
     read_login: LoginReader
     job_queue: str
@@ -114,21 +124,24 @@ def open_session(
     settings: ExecutorSettings,
     stack: ExitStack,
     provide_runtime: Callable[[], Runtime] | None = None,
+    renewal: Renewal | None = None,
 ) -> AwsSession:
     """Open access to AWS as the settings say; what it started ends with `stack`.
 
     `provide_runtime` builds or finds the job runtime that the embedded AWS mounts into containers;
-    None where images hold it. Raises BatchxError without credentials or region, where the profile
-    is unknown, or where the runner asked for cannot be had.
+    None where images hold it. `renewal` says what becomes of who has no credentials any more, None
+    that nobody waits for them. Raises BatchxError without credentials or region, where the profile
+    is unknown or of another partition, or where the runner asked for cannot be had.
     """
     if settings.job_queue == LOCAL_QUEUE:
         return _open_embedded(settings, stack, provide_runtime)
-    core = botocore.session.get_session()
-    session = _open_profile(core, settings.profile)
-    region = choose_region(settings, session.region_name)
-    credentials = ask_aws("The search for AWS credentials", session.get_credentials)
-    if credentials is None:
-        raise BatchxError(NO_CREDENTIALS)
+    core = open_core(settings.profile)
+    region = choose_region(settings, core.get_config_variable("region"))
+    problems = Problems()
+    problems.sentences += list_foreign_arns(region, _list_named_arns(settings, core))
+    problems.raise_all()
+    credentials = find_credentials(core, settings.profile, region, renewal)
+    session = boto3.Session(botocore_session=core)
     options = make_s3_options(settings)
     clients, clock = ClientMaker(session), watch_clock(core)
     return AwsSession(
@@ -155,6 +168,7 @@ def _list_makers(clients: ClientMaker, options: S3Options) -> dict[str, Any]:
         "make_logs_client": functools.partial(make, "logs", config=LOGS_CONFIG),
         "make_ec2_client": functools.partial(make, "ec2", config=EC2_CONFIG),
         "make_check_client": functools.partial(make_check_client, clients, options),
+        "make_patient_client": functools.partial(make, config=PATIENT_CONFIG),
         "read_login": functools.partial(
             read_login, functools.partial(make, "secretsmanager", config=ECR_CONFIG)
         ),
@@ -179,41 +193,14 @@ def make_check_client(clients: ClientMaker, options: S3Options, service: str, re
     return clients.make(service, region, config=config, endpoint_url=options.endpoint_url)
 
 
-def _open_profile(core: Any, profile: str | None) -> boto3.Session:
-    if profile:
-        core.set_config_variable("profile", profile)
-    try:
-        return boto3.Session(botocore_session=core)
-    except botocore.exceptions.ProfileNotFound as error:
-        source = (
-            f"--batchx-profile {profile!r}"
-            if profile
-            else f"AWS_PROFILE {os.environ.get('AWS_PROFILE')!r}"
-        )
-        raise BatchxError(
-            f"{source} is not in ~/.aws/config: name one that is (aws configure list-profiles)."
-        ) from error
-
-
-def choose_region(settings: ExecutorSettings, found: str | None) -> str:
-    """Return the region: the setting's, the queue ARN's, else what boto3 found.
-
-    Raises BatchxError where there is none, or where setting and ARN disagree.
-    """
-    match = _QUEUE_ARN_REGION.match(settings.job_queue or "")
-    of_queue = match.group(1) if match else None
-    if settings.region and of_queue and settings.region != of_queue:
-        raise BatchxError(
-            f"--batchx-region {settings.region} is not the region of --batchx-job-queue "
-            f"({of_queue}): leave the region out, or name a queue there."
-        )
-    region = settings.region or of_queue or found
-    if not region:
-        raise BatchxError(
-            "No AWS region is known: set --batchx-region (or AWS_DEFAULT_REGION), such as "
-            "eu-west-1."
-        )
-    return region
+def _list_named_arns(settings: ExecutorSettings, core: Any) -> list[tuple[str, str | None]]:
+    """Return what names an ARN, with what it names."""
+    return [
+        ("--batchx-job-queue", settings.job_queue),
+        ("--batchx-job-role", settings.job_role),
+        ("--batchx-execution-role", settings.execution_role),
+        ("role_arn in ~/.aws/config", core.get_scoped_config().get("role_arn")),
+    ]
 
 
 def _open_embedded(
@@ -224,7 +211,7 @@ def _open_embedded(
     provide_trees = provide_runtime and functools.partial(_provide_trees, provide_runtime)
     choice = choose_runner(settings.local_runner or AUTO, provide_trees)
     embedded = stack.enter_context(
-        launch_embedded_aws(runner=choice.runner, runtime=choice.runtime)
+        launch_embedded_aws(runner=choice.runner, runtime=choice.runtime, region=settings.region)
     )
     return _make_embedded_session(settings, embedded, choice.doubt)
 

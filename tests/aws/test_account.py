@@ -17,8 +17,9 @@ from snakemake_executor_plugin_batchx.aws.clients import CHECK_CONFIG, ClientMak
 from snakemake_executor_plugin_batchx.aws.clock import ClockWatch
 from snakemake_executor_plugin_batchx.aws.errors import SKEWED_CODE, AwsError, explain_error
 from snakemake_executor_plugin_batchx.aws.session import watch_clock
-from snakemake_executor_plugin_batchx.checks.roles import EC2, ECS_TASKS, is_trusting
+from snakemake_executor_plugin_batchx.checks.roles import EC2, is_trusting
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, launch_embedded_aws
+from snakemake_executor_plugin_batchx.plan.principals import ECS_TASKS
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_refusal_is_told_with_its_code() -> None:
         raise refuse("AccessDenied")
 
     account = AccountGateway(lambda *_: SimpleNamespace(get_role=get_role), "eu-west-1")
-    with pytest.raises(AwsError, match="lack that permission") as caught:
+    with pytest.raises(AwsError, match="this machine lack iam:GetRole") as caught:
         account.find_role("a")
     assert caught.value.code == "AccessDenied"
 

@@ -60,8 +60,9 @@ def test_a_secret_that_cannot_be_read_is_told_with_the_permission_that_lacks() -
     with pytest.raises(BatchxError) as caught:
         read_login(Secrets(refused).make_client, ARN)
     assert str(caught.value) == (
-        f"The login in secret {ARN} cannot be read: AWS refuses secretsmanager:GetSecretValue: the "
-        "credentials in use lack that permission (not yours)."
+        f"The login in secret {ARN} cannot be read: The credentials of this machine lack "
+        "secretsmanager:GetSecretValue (not yours): add it to their policies (batchx policy head "
+        "prints those needed), and see that no other policy denies it."
     )
 
 

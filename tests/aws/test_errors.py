@@ -87,14 +87,14 @@ def test_missing_credentials_say_how_to_get_some() -> None:
                 provider="env", cred_var="AWS_SECRET_ACCESS_KEY"
             ),
             "The AWS credentials in use are not complete (Partial credentials found in env, "
-            "missing: AWS_SECRET_ACCESS_KEY): add what is missing.",
+            "missing: AWS_SECRET_ACCESS_KEY): add what is missing and start again.",
         ),
         (
             botocore.exceptions.CredentialRetrievalError(
                 provider="custom-process", error_msg="no {such} command."
             ),
             "The AWS credentials in use could not be had (Error when retrieving credentials from "
-            "custom-process: no {such} command): mend what it says, or name another profile.",
+            "custom-process: no {such} command): mend what it says and start again.",
         ),
     ],
 )

@@ -32,8 +32,15 @@ class Refusal:
 
 
 DENIED = Refusal(
-    "AccessDenied", "User: arn:aws:iam::123456789012:user/me is not authorized to perform: this"
+    "AccessDenied",
+    "User: arn:aws:iam::123456789012:user/me is not authorized to perform: {call} because no "
+    "identity-based policy allows the {call} action",
 )
+"""S3 says less to callers of another account."""
+
+KEY = re.compile(r"Credential=(?P<key>[^/]+)/")
+
+EXPIRED = Refusal("ExpiredToken", "The security token included in the request is expired")
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,15 @@ class Faults:
 
     Calls are named as IAM does, without regard to case ("iam:GetRole", "s3:PUT"): `refusals` and
     `answers` (JSON) come instead of the account's, those of services in `silent` never end.
-    `ahead_seconds` is how far the time in answers is from this machine's.
+    `ahead_seconds` is how far the time in answers is from this machine's. `expired` are keys whose
+    session is over, more of them as time goes by.
     """
 
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     answers: Mapping[str, Any] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
     ahead_seconds: float = 0.0
+    expired: set[str] = field(default_factory=set)
 
 
 def name_call(method: str, path: str, headers: Any, body: bytes) -> str:
@@ -69,13 +78,15 @@ def name_call(method: str, path: str, headers: Any, body: bytes) -> str:
 
 def make_refusal(call: str, refusal: Refusal) -> tuple[dict[str, str], bytes]:
     """Return headers and body of an error, in the form of the call's service."""
-    service = call.partition(":")[0]
-    words = f"<Code>{refusal.code}</Code><Message>{refusal.message}</Message>"
+    service = call.partition(":")[0].lower()
+    is_quiet = service == "s3" and refusal is DENIED
+    message = "Access Denied" if is_quiet else refusal.message.format(call=call)
+    words = f"<Code>{refusal.code}</Code><Message>{message}</Message>"
     if service in {"sts", "iam"}:
         return {"Content-Type": "text/xml"}, XML.format(words).encode()
     if service == "s3":
         return {"Content-Type": "application/xml"}, f"<Error>{words}</Error>".encode()
-    body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
+    body = json.dumps({"__type": refusal.code, "message": message}).encode()
     return {"Content-Type": "application/json", "x-amzn-errortype": refusal.code}, body
 
 
@@ -92,11 +103,14 @@ class Front:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers and body of the answer to a call."""
         call = name_call(method, path, headers, body)
+        found = KEY.search(headers.get("Authorization", ""))
+        if found and found["key"] in self.faults.expired:
+            return EXPIRED.status, *make_refusal(call, EXPIRED)
         if call.partition(":")[0] in self.faults.silent:
             self.released.wait(HELD_SECONDS)
         for name, refusal in self.faults.refusals.items():
             if name.lower() == call:
-                return refusal.status, *make_refusal(call, refusal)
+                return refusal.status, *make_refusal(name, refusal)
         for name, answer in self.faults.answers.items():
             if name.lower() == call:
                 return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
@@ -128,7 +142,8 @@ def make_handler(front: Front) -> type[BaseHTTPRequestHandler]:
             for name, value in told.items():
                 if name.lower() not in {"date", "content-length", "transfer-encoding"}:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
+            length = told.get("Content-Length", "0") if self.command == "HEAD" else len(data)
+            self.send_header("Content-Length", str(length))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
