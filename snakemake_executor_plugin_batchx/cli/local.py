@@ -33,6 +33,9 @@ from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
+LEAST_MEMORY_MIB = 4
+"""What Batch takes of a job at the least
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html)."""
 HELP_ENV = 'print shell commands that point the AWS tools at it: eval "$(batchx local env)"'
 
 
@@ -45,9 +48,37 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "run, in Docker or as processes, and S3, ECR, CloudWatch Logs, IAM and STS beside it.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    up = actions.add_parser("up", help="start it, unless it runs")
-    up.add_argument("--vcpus", type=float, help="for all jobs together (default: the machine's)")
-    up.add_argument("--memory-mib", type=int, help="likewise, in MiB (default: the machine's)")
+    _add_up(actions)
+    env = actions.add_parser(
+        "env",
+        help=HELP_ENV,
+        description="Print shell commands that export where it is, its credentials, and the "
+        'settings of runs on it: eval "$(batchx local env)".',
+    )
+    env.set_defaults(run=run_env)
+    down = actions.add_parser(
+        "down",
+        help="end it and its jobs",
+        description="End it with the jobs that still run, and all that is in its S3, ECR and so "
+        "on. Containers of jobs are removed.",
+    )
+    down.set_defaults(run=run_down)
+
+
+def _add_up(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    up = actions.add_parser(
+        "up",
+        help="start it, unless it runs",
+        description="Start it, and leave it standing until `batchx local down`. It is of one "
+        "region, and forgets everything at its end.",
+    )
+    up.add_argument("--region", help="such as cn-north-1 (default: us-east-1)")
+    up.add_argument(
+        "--vcpus", type=read_vcpus, help="for all jobs together (default: the machine's)"
+    )
+    up.add_argument(
+        "--memory-mib", type=read_memory, help="likewise, in MiB (default: the machine's)"
+    )
     up.add_argument(
         "--runner",
         choices=(AUTO, PROCESS, DOCKER),
@@ -56,8 +87,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "machine's own tools; auto, docker where it can be (default)",
     )
     up.set_defaults(run=run_up)
-    actions.add_parser("env", help=HELP_ENV).set_defaults(run=run_env)
-    actions.add_parser("down", help="end it and its jobs").set_defaults(run=run_down)
+
+
+def read_vcpus(text: str) -> float:
+    """Read how many vCPUs there are. Raises ArgumentTypeError for none."""
+    count = float(text)
+    if not 0 < count < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+    return count
+
+
+def read_memory(text: str) -> int:
+    """Read how many MiB there are. Raises ArgumentTypeError for less than any job has."""
+    mib = int(text)
+    if mib < LEAST_MEMORY_MIB:
+        raise argparse.ArgumentTypeError(f"{text} must be at least {LEAST_MEMORY_MIB}")
+    return mib
 
 
 def find_state_file(environment: Mapping[str, str]) -> Path:
@@ -72,11 +117,13 @@ def run_up(args: argparse.Namespace) -> int:
     state_file = find_state_file(os.environ)
     running = read_running(state_file)
     if running is not None:
+        check_standing(running, args)
         print(f"The embedded AWS is up already, at {running.endpoint_url}.")
         return 0
     state_file.parent.mkdir(parents=True, exist_ok=True)
     choice = choose_runner(args.runner, provide_trees)
     command = make_command(
+        region=args.region,
         vcpus=args.vcpus,
         memory_mib=args.memory_mib,
         runner=choice.runner,
@@ -92,6 +139,18 @@ def run_up(args: argparse.Namespace) -> int:
         print(f"Its jobs run as processes of this machine, not in Docker: {choice.doubt}.")
     print(f'The embedded AWS is up, at {aws.endpoint_url}. Use it: eval "$(batchx local env)"')
     return 0
+
+
+def check_standing(running: EmbeddedAws, args: argparse.Namespace) -> None:
+    """Raise BatchxError where the one that is up is another than is asked for."""
+    wanted = {"region": args.region, "runner": None if args.runner == AUTO else args.runner}
+    for name, value in wanted.items():
+        has = getattr(running, name)
+        if value and value != has:
+            raise BatchxError(
+                f"The embedded AWS is up already, at {running.endpoint_url}, with --{name} {has}: "
+                f"end it first (batchx local down) to have one with --{name} {value}."
+            )
 
 
 def provide_trees() -> RuntimeTrees:

@@ -14,6 +14,7 @@ import selectors
 import signal
 import sys
 
+from snakemake_executor_plugin_batchx.aws.partitions import find_partition
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.launch import (
@@ -94,7 +95,7 @@ def main(arguments: list[str]) -> int:
 def _serve(options: argparse.Namespace) -> None:
     signalled = _catch_signals()
     capacity = Capacity(options.vcpus, options.memory_mib)
-    identity = Identity(region=options.region)
+    identity = Identity(region=options.region, partition=find_partition(options.region))
     runtime = registry = None
     if options.runtime_base is not None:
         runtime = RuntimeTrees(options.runtime_base, options.runtime_own)

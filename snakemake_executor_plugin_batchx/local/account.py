@@ -1,10 +1,12 @@
 """What a fresh embedded account holds.
 
-A bucket, a queue on a compute environment, roles of jobs, ECS and instances, Batch's log group.
+A bucket, a queue on a compute environment, roles of jobs, ECS and instances and a user for heads,
+all with the generated policies, and Batch's log group.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import secrets
@@ -13,14 +15,20 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from snakemake_executor_plugin_batchx.local.grants import (
+    EXECUTION_ROLE,
+    HEAD_USER,
+    INSTANCE_ROLE,
+    JOB_ROLE,
+    give_policy,
+    make_account_scope,
+)
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.permissions.row import HOLDERS, INSTANCE
 from snakemake_executor_plugin_batchx.plan.container_logs import DEFAULT_LOG_GROUP
 
 QUEUE = "batchx-local"
-JOB_ROLE = "batchx-local-job"
-EXECUTION_ROLE = "batchx-local-execution"
-INSTANCE_ROLE = "ecsInstanceRole"
 # Far more vCPUs than the host has: a job's wish for threads is never refused for it.
 COMPUTE_RESOURCES = {
     "type": "EC2",
@@ -45,9 +53,12 @@ def furnish_account(
     s3.create_bucket(Bucket=bucket, **_make_location(identity.region))
     logs.create_log_group(logGroupName=DEFAULT_LOG_GROUP)
     roles = [make_role(iam, role, "ecs-tasks.amazonaws.com") for role in (JOB_ROLE, EXECUTION_ROLE)]
-    make_role(iam, INSTANCE_ROLE, "ec2.amazonaws.com")
-    iam.create_instance_profile(InstanceProfileName=INSTANCE_ROLE)
-    iam.add_role_to_instance_profile(InstanceProfileName=INSTANCE_ROLE, RoleName=INSTANCE_ROLE)
+    head_key = _make_others(iam)
+    scope = make_account_scope(identity, bucket)
+    for holder in HOLDERS:
+        # Jobs without roles have the instances', which also start them.
+        bare = dataclasses.replace(scope, job_roles=(), execution_roles=())
+        give_policy(iam, identity, holder, bare if holder == INSTANCE else scope)
     batch.create_compute_environment(
         computeEnvironmentName=QUEUE, type="MANAGED", computeResources=COMPUTE_RESOURCES
     )
@@ -62,9 +73,21 @@ def furnish_account(
         job_queue=QUEUE,
         job_role_arn=roles[0],
         execution_role_arn=roles[1],
+        head_access_key_id=head_key["AccessKeyId"],
+        head_secret_access_key=head_key["SecretAccessKey"],
         pid=os.getpid(),
         runner=runner,
     )
+
+
+def _make_others(iam: Any) -> dict[str, str]:
+    """Makes the instances' role, in a profile, and the user for heads; returns the user's key."""
+    make_role(iam, INSTANCE_ROLE, "ec2.amazonaws.com")
+    iam.create_instance_profile(InstanceProfileName=INSTANCE_ROLE)
+    iam.add_role_to_instance_profile(InstanceProfileName=INSTANCE_ROLE, RoleName=INSTANCE_ROLE)
+    iam.create_user(UserName=HEAD_USER)
+    key: dict[str, str] = iam.create_access_key(UserName=HEAD_USER)["AccessKey"]
+    return key
 
 
 def make_role(iam: Any, name: str, service: str) -> str:

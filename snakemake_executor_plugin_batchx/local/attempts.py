@@ -23,6 +23,7 @@ from snakemake_executor_plugin_batchx.local.orders import (
     KillOrder,
     Order,
     StopOrder,
+    find_task_roles,
     make_batch_environment,
     make_log_streams,
     make_start_order,
@@ -42,6 +43,12 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 HOST_LOST = "Host EC2 (instance {instance_id}) terminated."
 """The shape that ``Host EC2*``, AWS's own example of a retry rule, expects:
 https://aws.amazon.com/blogs/compute/introducing-retry-strategies-for-aws-batch/"""
+NOT_ASSUMED = (
+    "ECS was unable to assume the role '{role}' that was provided for this task. Please verify "
+    "that the role being passed has the proper trust relationship and permissions and that your "
+    "IAM user has permissions to pass this role."
+)
+"""Seen in https://github.com/nextflow-io/nextflow/pull/2146."""
 TOO_MANY_TAGS = "The total number of combined tags from the job and job definition is over 50"
 
 
@@ -55,6 +62,7 @@ class Attempts:
     placement: Placement
     lifecycle: Lifecycle
     make_id: Callable[[], str]
+    is_assumable: Callable[[str], bool]
     orders: list[Order] = field(default_factory=list)
     deadlines: list[tuple[float, str, str]] = field(default_factory=list)
 
@@ -81,6 +89,7 @@ class Attempts:
             vcpus=needed["VCPU"],
             memory_mib=int(needed["MEMORY"]),
             log_streams=make_log_streams(job, task_id),
+            instance_profile=environment.instance_profile,
         )
         job.attempts.append(attempt)
         job.status_reason = None
@@ -195,6 +204,9 @@ class Attempts:
             shared = find_shared_name(container)
             if shared is not None:
                 return SHARED_NAME.format(name=shared)
+        for role in find_task_roles(job.task):
+            if role is not None and not self.is_assumable(role):
+                return NOT_ASSUMED.format(role=role)
         if job.is_propagating_tags and len(job.definition.tags | job.tags) > COMBINED_TAGS:
             return TOO_MANY_TAGS
         return None

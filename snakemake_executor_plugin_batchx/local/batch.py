@@ -51,6 +51,7 @@ class Batch:
         grace_seconds: between SIGTERM and SIGKILL.
         queue_tags: what every queue bears, whoever makes it.
         judge_health: tells from a compute environment's tags what becomes of it.
+        is_assumable: whether ECS may assume a role, given by its ARN.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Batch:
         grace_seconds: float = STOP_GRACE_SECONDS,
         queue_tags: Mapping[str, str] = MappingProxyType({}),
         judge_health: Callable[[Mapping[str, str]], Health] = lambda _: HEALTHY,
+        is_assumable: Callable[[str], bool] = lambda _: True,
     ):
         self.identity = identity
         self.read_now = read_now
@@ -74,7 +76,8 @@ class Batch:
         self.placement = Placement(capacity, self.queues, self.consumables)
         self.lifecycle = Lifecycle(self._read_now_ms, self.placement, self._stop_attempt)
         self.attempts = Attempts(
-            identity, read_now, grace_seconds, self.placement, self.lifecycle, make_id
+            *(identity, read_now, grace_seconds, self.placement, self.lifecycle, make_id),
+            is_assumable,
         )
         submitter = Submitter(identity, self.store, make_id, self._read_now_ms)
         self.calls = self._list_calls(

@@ -9,6 +9,8 @@ from contextlib import suppress
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import logs_backends
 
+from snakemake_executor_plugin_batchx.local.identity import Identity
+
 
 class MotoLogSink:
     """moto's CloudWatch Logs in this process.
@@ -16,10 +18,9 @@ class MotoLogSink:
     A call costs microseconds, where HTTP would cost milliseconds per job.
     """
 
-    def __init__(
-        self, account_id: str, region: str, read_now: Callable[[], float] = time.time
-    ) -> None:
-        self._backend = logs_backends[account_id][region]
+    def __init__(self, identity: Identity, read_now: Callable[[], float] = time.time) -> None:
+        self._identity = identity
+        self._backend = logs_backends[identity.account_id][identity.region]
         self._read_now = read_now
 
     def has_group(self, group: str) -> bool:
@@ -42,3 +43,9 @@ class MotoLogSink:
         # As with Docker's driver, what is written after somebody deleted the group is lost.
         with suppress(ResourceNotFoundException):
             self._backend.put_log_events(group, stream, events)
+
+    def make_stream_arn(self, group: str, stream: str) -> str:
+        """See LogSink."""
+        it = self._identity
+        prefix = f"arn:{it.partition}:logs:{it.region}:{it.account_id}"
+        return f"{prefix}:log-group:{group}:log-stream:{stream}"

@@ -12,15 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from snakemake_executor_plugin_batchx.local.container_secrets import (
-    SecretRefusedError,
-    fetch_secrets,
-)
+from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent, Nowhere, StartRefusedError
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.log_sink import (
     LineSplitter,
     LogSink,
-    provide_group,
 )
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
 from snakemake_executor_plugin_batchx.local.process_environment import (
@@ -32,10 +28,8 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
 from snakemake_executor_plugin_batchx.local.process_table import list_session_members
 from snakemake_executor_plugin_batchx.local.runners import (
     DAEMON,
-    NO_LOG_GROUP,
     OUT_OF_MEMORY,
 )
-from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 
 READ_BYTES = 64 * 1024
 KILL_ROUNDS = 10
@@ -67,12 +61,12 @@ class ContainerProcess:
         exit_handle: becomes readable at its end (Linux); -1 where there is none.
     """
 
-    def __init__(self, order: ContainerOrder, logs: LogSink):
+    def __init__(self, order: ContainerOrder):
         self.order = order
         self.result: ContainerResult | None = None
         self.output = -1
         self.exit_handle = -1
-        self._logs = logs
+        self._logs: LogSink | Nowhere = Nowhere()
         self._lines = LineSplitter()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_out_of_memory = False
@@ -90,21 +84,21 @@ class ContainerProcess:
         return 0 if self._process is None else self._process.pid
 
     def launch(
-        self, task: StartOrder, scratch: Path, around: Surroundings, source: SecretSource
+        self, task: StartOrder, scratch: Path, around: Surroundings, agent: EcsAgent
     ) -> bool:
         """Starts the process; returns False, with ``result`` set, if it cannot start."""
         try:
-            secrets = fetch_secrets(self.order, source, is_fargate=task.is_fargate)
-            reason = self._find_log_refusal() or self._spawn(task, scratch, around, secrets)
-        except SecretRefusedError as error:
-            self.result = ContainerResult(self.order.name, None, task_reason=str(error))
+            _, secrets = agent.fetch_secrets(task, self.order)
+            self._logs = agent.open_log(task, self.order)
+            reason = self._spawn(task, scratch, around, secrets)
+        except StartRefusedError as error:
+            self.result = ContainerResult(self.order.name, None, error.reason, error.task_reason)
             return False
         except (OSError, ValueError) as error:
             reason = f"{DAEMON}{error}"
         if reason is not None:
             self.result = ContainerResult(self.order.name, None, reason)
             return False
-        self._logs.create_stream(self.order.log_group, self.order.log_stream)
         return True
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -159,11 +153,6 @@ class ContainerProcess:
             if handle >= 0:
                 os.close(handle)
         self.output = self.exit_handle = -1
-
-    def _find_log_refusal(self) -> str | None:
-        is_creating = self.order.is_creating_log_group
-        is_there = provide_group(self._logs, self.order.log_group, is_creating=is_creating)
-        return None if is_there else NO_LOG_GROUP
 
     def _spawn(
         self, task: StartOrder, scratch: Path, around: Surroundings, secrets: Mapping[str, str]

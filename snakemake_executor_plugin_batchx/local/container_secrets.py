@@ -13,6 +13,7 @@ import json
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder
 from snakemake_executor_plugin_batchx.local.secret_source import (
+    SecretDeniedError,
     SecretMissingError,
     SecretSource,
     is_of_secrets_manager,
@@ -25,6 +26,7 @@ ON_EC2 = {
     "key": "Fetching secret data from AWS Secrets Manager in region {region}: {said}",
     "parameter": "Fetching secret data from SSM Parameter Store in {region}: invalid parameters: "
     "{place}",
+    "denied": "Fetching secret data from SSM Parameter Store in {region}: {said}",
     "login": "Asm fetching secret from the service for {place}: {said}",
     "malformed": "Asm fetching {said}",
 }
@@ -38,6 +40,8 @@ ON_FARGATE = {
     "retried 1 time(s): {said}",
     "parameter": FARGATE + "retrieval failed: unable to retrieve secrets from ssm: service call "
     "has been retried 1 time(s): invalid ssm parameters: {place}",
+    "denied": FARGATE + "retrieval failed: unable to retrieve secrets from ssm: service call has "
+    "been retried 1 time(s): {said}",
     "login": FARGATE + "retrieval failed: unable to get registry auth from asm: service call has "
     "been retried 1 time(s): asm fetching secret from the service for {place}: {said}",
     "malformed": FARGATE + "retrieval failed: unable to get registry auth from asm: service call "
@@ -82,7 +86,7 @@ def fetch_login(
     words = ON_FARGATE if is_fargate else ON_EC2
     try:
         text = source.read_secret(read_reference(place))
-    except SecretMissingError as error:
+    except (SecretMissingError, SecretDeniedError) as error:
         raise SecretRefusedError(words["login"].format(place=place, said=error)) from error
     members = _read_object(text)
     if members is None:
@@ -101,10 +105,13 @@ def _fetch_value(place: str, source: SecretSource, words: dict[str, str]) -> str
         except SecretMissingError as error:
             refusal = words["parameter"].format(region=source.region, place=place)
             raise SecretRefusedError(refusal) from error
+        except SecretDeniedError as error:
+            refusal = words["denied"].format(region=source.region, said=error)
+            raise SecretRefusedError(refusal) from error
     reference = read_reference(place)
     try:
         text = source.read_secret(reference)
-    except SecretMissingError as error:
+    except (SecretMissingError, SecretDeniedError) as error:
         refusal = words["secret"].format(region=reference.region, place=reference.arn, said=error)
         raise SecretRefusedError(refusal) from error
     if not reference.json_key:

@@ -10,7 +10,6 @@ from snakemake_executor_plugin_batchx.local.docker_engine import ContainerEnd
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.runners import OUT_OF_MEMORY
 
-CANNOT_PULL = "CannotPullContainerError: {said}"
 CANNOT_CREATE = "CannotCreateContainerError: {said}"
 CANNOT_CREATE_VOLUME = "CannotCreateVolumeError: {said}"
 CANNOT_START = "CannotStartContainerError: {said}"

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 from snakemake_executor_plugin_batchx.local.docker_engine import Attachment
+from snakemake_executor_plugin_batchx.local.ecs_agent import Nowhere
 from snakemake_executor_plugin_batchx.local.log_sink import LineSplitter, LogSink
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder
 
@@ -45,7 +46,7 @@ class FrameSplitter:
 class ContainerOutput:
     """Reads an attachment and passes lines on; stdout and stderr are cut apart, as awslogs does."""
 
-    def __init__(self, order: ContainerOrder, attachment: Attachment, logs: LogSink):
+    def __init__(self, order: ContainerOrder, attachment: Attachment, logs: LogSink | Nowhere):
         self.handle = attachment.handle
         self._order = order
         self._attachment = attachment

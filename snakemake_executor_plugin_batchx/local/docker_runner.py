@@ -25,20 +25,18 @@ from snakemake_executor_plugin_batchx.local.docker_orphans import (
     make_server_label,
     sweep_orphans,
 )
-from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.docker_task import (
     DockerPorts,
     DockerTask,
     TaskContainer,
 )
+from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAwsError, RuntimeTrees
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
 from snakemake_executor_plugin_batchx.local.process_environment import Surroundings
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
-from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 from snakemake_executor_plugin_batchx.local.workers import Workers
 
 STARTERS = 8
@@ -52,23 +50,19 @@ class DockerRunner:
 
     Args:
         events: whom to tell.
-        logs: where output goes.
         world: what all containers share.
         engine: the Docker engine; closed with the runner.
-        find_credentials: user and password to pull an image with; None for the user's own.
-        secrets: where jobs' secrets are.
+        agent: what ECS does for containers before they start.
         grace_seconds: between SIGTERM and SIGKILL of containers whose essential sibling ended.
     """
 
     def __init__(
         self,
         events: RunnerEvents,
-        logs: LogSink,
         world: ContainerWorld,
         engine: DockerEngine,
+        agent: EcsAgent,
         *,
-        secrets: SecretSource,
-        find_credentials: Callable[[str], PullCredentials | None],
         grace_seconds: float = STOP_GRACE_SECONDS,
     ):
         self._events = events
@@ -76,9 +70,9 @@ class DockerRunner:
         self._server = world.server
         self._starts = Workers(STARTERS, "batchx-start")
         self._ends = Workers(ENDERS, "batchx-end")
-        self._images = ImageSupply(engine, find_credentials)
+        self._images = ImageSupply(engine, agent.log_in)
         self._ports = DockerPorts(
-            *(engine, events, logs, world, secrets, self._images, self._starts, self._ends),
+            *(engine, events, world, agent, self._images, self._starts, self._ends),
             grace_seconds=grace_seconds,
         )
         # Both belong to the loop's thread.
@@ -183,12 +177,10 @@ class DockerRunner:
 
 def open_docker_runner(
     events: RunnerEvents,
-    logs: LogSink,
     around: Surroundings,
     runtime: RuntimeTrees | None,
+    agent: EcsAgent,
     *,
-    secrets: SecretSource,
-    find_credentials: Callable[[str], PullCredentials | None],
     grace_seconds: float,
 ) -> DockerRunner:
     """A runner on this machine's engine, which is rid of what dead servers left there.
@@ -202,8 +194,6 @@ def open_docker_runner(
     except DaemonError as error:
         raise EmbeddedAwsError(f"Jobs cannot run in Docker: {error}") from error
     return DockerRunner(
-        *(events, logs, ContainerWorld(around, runtime, make_server_label()), engine),
-        secrets=secrets,
-        find_credentials=find_credentials,
+        *(events, ContainerWorld(around, runtime, make_server_label()), engine, agent),
         grace_seconds=grace_seconds,
     )

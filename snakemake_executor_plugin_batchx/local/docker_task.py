@@ -14,11 +14,6 @@ from functools import partial
 from typing import TypeVar
 
 from snakemake_executor_plugin_batchx.local import docker_messages as messages
-from snakemake_executor_plugin_batchx.local.container_secrets import (
-    SecretRefusedError,
-    fetch_login,
-    fetch_secrets,
-)
 from snakemake_executor_plugin_batchx.local.docker_containers import (
     LABEL,
     ContainerWorld,
@@ -33,11 +28,10 @@ from snakemake_executor_plugin_batchx.local.docker_engine import (
 from snakemake_executor_plugin_batchx.local.docker_images import ImageSupply
 from snakemake_executor_plugin_batchx.local.docker_output import ContainerOutput
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
+from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent, StartRefusedError
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink, provide_group
 from snakemake_executor_plugin_batchx.local.orders import ContainerOrder, StartOrder
-from snakemake_executor_plugin_batchx.local.runners import NO_LOG_GROUP, RunnerEvents
-from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
+from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
 from snakemake_executor_plugin_batchx.local.shared_volumes import provide_shared_folders
 from snakemake_executor_plugin_batchx.local.waits import wait_briefly, wait_for_any
 from snakemake_executor_plugin_batchx.local.workers import Workers
@@ -49,14 +43,7 @@ DRAIN_SECONDS = 5.0
 
 
 class ContainerRefusedError(Exception):
-    """A container cannot start; the text is ECS's reason, empty where somebody stopped the task.
-
-    ``task_reason`` is ECS's where it tells it of the task, not of the container.
-    """
-
-    def __init__(self, text: str = "", *, task_reason: str | None = None):
-        super().__init__(text)
-        self.task_reason = task_reason
+    """A container cannot start; the text is ECS's reason, empty where somebody stopped the task."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +55,8 @@ class DockerPorts:
 
     engine: DockerEngine
     events: RunnerEvents
-    logs: LogSink
     world: ContainerWorld
-    secrets: SecretSource
+    agent: EcsAgent
     images: ImageSupply
     starts: Workers
     ends: Workers
@@ -151,8 +137,12 @@ class DockerTask:
             await container.died.wait()
             container.result = await self._bury(container)
         except ContainerRefusedError as refusal:
+            reason = str(refusal) or None
+            container.result = ContainerResult(container.order.name, None, reason)
+            await self._discard(container)
+        except StartRefusedError as refusal:
             container.result = ContainerResult(
-                container.order.name, None, str(refusal) or None, refusal.task_reason
+                container.order.name, None, refusal.reason, refusal.task_reason
             )
             await self._discard(container)
         container.ended.set()
@@ -197,10 +187,12 @@ class DockerTask:
 
         Raises:
             ContainerRefusedError: it cannot start.
+            StartRefusedError: ECS cannot do something for it.
         """
-        login, secrets = self._fetch_secrets(container.order)
+        agent = self._ports.agent
+        login, secrets = agent.fetch_secrets(self._order, container.order)
         await self._provide_image(container, login)
-        self._provide_log(container.order)
+        logs = agent.open_log(self._order, container.order)
         await self._provide_volumes()
         engine = self._ports.engine
         body = plan_container(self._order, container.order, self._ports.world, secrets)
@@ -210,21 +202,10 @@ class DockerTask:
         self._by_id[container.identifier] = container
         attach = partial(engine.attach, container.identifier)
         attachment = await self._call(attach, messages.CANNOT_START)
-        container.output = ContainerOutput(container.order, attachment, self._ports.logs)
+        container.output = ContainerOutput(container.order, attachment, logs)
         self._follow(container, container.output)
         await self._call(partial(engine.start, container.identifier), messages.CANNOT_START)
         self._note_start(container)
-
-    def _fetch_secrets(
-        self, order: ContainerOrder
-    ) -> tuple[PullCredentials | None, dict[str, str]]:
-        """What the container's image is pulled with, and its secret variables."""
-        source, is_fargate = self._ports.secrets, self._order.is_fargate
-        try:
-            login = fetch_login(order, source, is_fargate=is_fargate)
-            return login, fetch_secrets(order, source, is_fargate=is_fargate)
-        except SecretRefusedError as error:
-            raise ContainerRefusedError(task_reason=str(error)) from error
 
     async def _provide_volumes(self) -> None:
         """Makes what the task's volumes need, unless another of its containers did."""
@@ -254,7 +235,8 @@ class DockerTask:
 
     async def _provide_image(self, container: TaskContainer, login: PullCredentials | None) -> None:
         """Waits for the image, unless the task is over before it comes."""
-        supply = asyncio.create_task(self._ports.images.provide(container.order.image, login))
+        provide = self._ports.images.provide(self._order, container.order.image, login)
+        supply = asyncio.create_task(provide)
         is_over = asyncio.create_task(self._over.wait())
         try:
             await asyncio.wait({supply, is_over}, return_when=asyncio.FIRST_COMPLETED)
@@ -262,17 +244,12 @@ class DockerTask:
                 raise ContainerRefusedError
             facts = supply.result()
         except DaemonError as error:
-            raise ContainerRefusedError(messages.CANNOT_PULL.format(said=error)) from error
+            said = self._ports.agent.describe_pull(self._order, container.order.image, str(error))
+            raise ContainerRefusedError(said) from error
         finally:
             supply.cancel()
             is_over.cancel()
         container.stop_signal = facts.stop_signal or container.stop_signal
-
-    def _provide_log(self, order: ContainerOrder) -> None:
-        logs = self._ports.logs
-        if not provide_group(logs, order.log_group, is_creating=order.is_creating_log_group):
-            raise ContainerRefusedError(NO_LOG_GROUP)
-        logs.create_stream(order.log_group, order.log_stream)
 
     async def _call(self, call: Callable[[], T], refusal: str) -> T:
         """Calls the engine on the way to the start.

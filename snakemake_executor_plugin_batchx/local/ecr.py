@@ -1,7 +1,6 @@
-"""The part of ECR's API that moto lacks, in front of a registry of this machine that is told of.
+"""The part of ECR's API that moto lacks, and what it tells of its registry.
 
-Without one, tokens are handed out all the same, and images are moto's. A plain registry creates
-repositories by itself and overwrites tags that ECR would protect.
+Without a registry, tokens are handed out all the same, and images are moto's.
 
 Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
 """
@@ -9,14 +8,14 @@ Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/
 from __future__ import annotations
 
 import base64
-import secrets
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 from moto.ecr.models import ecr_backends
 
+from snakemake_executor_plugin_batchx.aws.partitions import find_dns_suffix
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.ecr_images import (
     EcrError,
@@ -26,12 +25,12 @@ from snakemake_executor_plugin_batchx.local.ecr_images import (
     remove_images,
     show_images,
 )
+from snakemake_executor_plugin_batchx.local.iam.principals import Principal
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.launch import RegistryAccess
+from snakemake_executor_plugin_batchx.local.registry_logins import USER, RegistryLogins
 from snakemake_executor_plugin_batchx.local.shapes import JsonObject
 
-TOKEN_SECONDS = 12 * 3600
-USER = "AWS"
 ACCOUNT_SETTINGS = {
     "BASIC_SCAN_TYPE_VERSION": "AWS_NATIVE",
     "REGISTRY_POLICY_SCOPE": "V2",
@@ -55,32 +54,42 @@ IMAGE_CALLS: dict[str, Callable[[Registry, JsonObject], JsonObject]] = {
 }
 
 
+@dataclass(frozen=True)
+class EcrRegistry:
+    """ECR's registry, ``host:port``, and the one that has its images."""
+
+    host: str
+    behind: RegistryAccess
+
+
 class EmbeddedEcr:
     """Answers what moto does not.
 
     Args:
         identity: account and region.
-        access: the registry; None without one.
+        logins: those of the registry.
+        registry: the registry; None without one.
         read_now: the time, in seconds since 1970.
     """
 
     def __init__(
         self,
         identity: Identity,
-        access: RegistryAccess | None,
+        logins: RegistryLogins,
+        registry: EcrRegistry | None,
         read_now: Callable[[], float] = time.time,
     ):
         self._identity = identity
-        self._access = access
+        self._logins = logins
+        self._registry = registry
         self._read_now = read_now
         self._lock = threading.Lock()
         self._rules: dict[str, JsonObject] = {}
         self._settings = dict(ACCOUNT_SETTINGS)
-        self._password = secrets.token_urlsafe(32)
-        host = f"{identity.account_id}.dkr.ecr.{identity.region}.amazonaws.com"
+        suffix = find_dns_suffix(identity.region)
+        host = f"{identity.account_id}.dkr.ecr.{identity.region}.{suffix}"
         self._aws_host = host
         self._calls: dict[str, Callable[[JsonObject], JsonObject]] = {
-            "GetAuthorizationToken": self._issue_token,
             "DescribePullThroughCacheRules": self._describe_rules,
             "CreatePullThroughCacheRule": self._create_rule,
             "DeletePullThroughCacheRule": self._delete_rule,
@@ -88,49 +97,59 @@ class EmbeddedEcr:
             "PutAccountSetting": self._put_setting,
         }
 
-    def answer(self, operation: str, parameters: JsonObject) -> JsonObject | None:
-        """Answers a call; None where moto should.
+    def answer(
+        self, operation: str, parameters: JsonObject, principal: Principal
+    ) -> JsonObject | None:
+        """Answers a call of a principal; None where moto should.
 
         Raises:
             EcrError: what the API answers with instead.
         """
+        if operation == "GetAuthorizationToken":
+            return self._issue_token(principal)
         call = self._calls.get(operation)
         if call is not None:
             with self._lock:
                 return call(parameters)
-        if operation in IMAGE_CALLS and self._access is not None:
+        if operation in IMAGE_CALLS and self._registry is not None:
             name = parameters.get("repositoryName")
             if name in ecr_backends[self._identity.account_id][self._identity.region].repositories:
-                registry = Registry(self._access.host, USER, self._read_password())
+                behind = self._registry.behind
+                registry = Registry(behind.host, USER, behind.read_password())
                 request = {"registryId": self._identity.account_id, **parameters}
                 return IMAGE_CALLS[operation](registry, request)
         return None
 
     def name_registry(self, answer: bytes) -> bytes:
         """An answer of moto's with the registry's address where it has AWS's."""
-        if self._access is None:
+        if self._registry is None:
             return answer
-        return answer.replace(f"{self._aws_host}/".encode(), f"{self._access.host}/".encode())
+        return answer.replace(f"{self._aws_host}/".encode(), f"{self._registry.host}/".encode())
 
-    def find_credentials(self, image: str) -> PullCredentials | None:
-        """What the ECS agent pulls an image with; None for an image of another registry."""
-        if self._access is None or not image.startswith(f"{self._access.host}/"):
-            return None
-        return PullCredentials(USER, self._read_password())
+    @property
+    def registry_host(self) -> str:
+        """The registry's ``host:port``, empty without one."""
+        return self._registry.host if self._registry is not None else ""
 
-    def _read_password(self) -> str:
-        """Read each time: whoever runs the registry may change it."""
-        if self._access is None:
-            return self._password
-        return Path(self._access.password_file).read_text().strip()
+    def has_image(self, image: str) -> bool:
+        """See Registries."""
+        return self._registry is not None and image.startswith(f"{self._registry.host}/")
 
-    def _issue_token(self, _parameters: JsonObject) -> JsonObject:
-        token = base64.b64encode(f"{USER}:{self._read_password()}".encode()).decode()
+    def log_in(self, principal: Principal) -> PullCredentials:
+        """See Registries."""
+        return PullCredentials(USER, self._logins.issue(principal).password)
+
+    def _issue_token(self, principal: Principal) -> JsonObject:
+        login = self._logins.issue(principal)
+        token = base64.b64encode(f"{USER}:{login.password}".encode()).decode()
         endpoint = f"https://{self._aws_host}"
-        if self._access is not None:
-            endpoint = f"http://{self._access.host}"
-        expiry = self._read_now() + TOKEN_SECONDS
-        datum = {"authorizationToken": token, "expiresAt": expiry, "proxyEndpoint": endpoint}
+        if self._registry is not None:
+            endpoint = f"http://{self._registry.host}"
+        datum = {
+            "authorizationToken": token,
+            "expiresAt": login.expiry,
+            "proxyEndpoint": endpoint,
+        }
         return {"authorizationData": [datum]}
 
     def _describe_rules(self, parameters: JsonObject) -> JsonObject:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from snakemake_executor_plugin_batchx.local.batch import Batch
+from snakemake_executor_plugin_batchx.local.errors import ClientError
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.orders import KillOrder, StartOrder, StopOrder
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
@@ -46,6 +47,14 @@ class Engine:
             if not operation.startswith(READING):
                 self._wake()
             return answer
+
+    def find_tags(self, arn: str) -> dict[str, str]:
+        """The tags of a resource; none where there is no such resource."""
+        try:
+            tags: dict[str, str] = self.call("ListTagsForResource", {"resourceArn": arn})["tags"]
+        except ClientError:
+            return {}
+        return tags
 
     def report_started(self, attempt_id: str) -> None:
         """See RunnerEvents."""

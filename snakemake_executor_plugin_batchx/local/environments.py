@@ -60,6 +60,12 @@ class ComputeEnvironment:
         return bool(self.request.get("state", "ENABLED") == "ENABLED")
 
     @property
+    def instance_profile(self) -> str | None:
+        """The name or ARN of the instance profile of its hosts; None where it chooses none."""
+        profile: str | None = self.request.get("computeResources", {}).get("instanceRole")
+        return profile
+
+    @property
     def is_open(self) -> bool:
         """True if jobs may be placed on it."""
         return self.is_enabled and self.health.status == "VALID"

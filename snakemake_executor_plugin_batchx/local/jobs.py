@@ -72,6 +72,7 @@ class Attempt:
     vcpus: float
     memory_mib: int
     log_streams: dict[str, str]
+    instance_profile: str | None = None
     started_at: int | None = None
     stopped_at: int | None = None
     status_reason: str | None = None

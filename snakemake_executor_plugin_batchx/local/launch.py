@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -51,15 +52,23 @@ class RuntimeTrees:
 
 @dataclasses.dataclass(frozen=True)
 class RegistryAccess:
-    """The registry that stands for ECR: ``host:port``, and the file with user AWS's password."""
+    """The registry behind ECR's: ``host:port``, and the file with its user AWS's password."""
 
     host: str
     password_file: str
 
+    def read_password(self) -> str:
+        """The password now: whoever runs the registry may change it."""
+        return Path(self.password_file).read_text().strip()
+
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddedAws:
-    """Where a running embedded AWS is, what its account holds and what runs its jobs."""
+    """Where a running embedded AWS is, what its account holds and what runs its jobs.
+
+    The account's own key may do everything; the head's what its policy allows. ``registry_host``
+    is ECR's ``host:port``, empty where ECR has no registry.
+    """
 
     endpoint_url: str
     region: str
@@ -70,7 +79,10 @@ class EmbeddedAws:
     job_role_arn: str
     execution_role_arn: str
     pid: int
+    head_access_key_id: str
+    head_secret_access_key: str
     runner: str = PROCESS
+    registry_host: str = ""
 
 
 def make_environment(aws: EmbeddedAws) -> dict[str, str]:
@@ -91,6 +103,7 @@ def make_command(
     runner: str = PROCESS,
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
+    region: str | None = None,
 ) -> list[str]:
     """The command that runs the server, with launch_embedded_aws's arguments.
 
@@ -102,6 +115,8 @@ def make_command(
     # -P: the user's folder may hold a json.py.
     command = [sys.executable, "-P", "-m", __package__ or "snakemake_executor_plugin_batchx.local"]
     command += ["--runner", runner]
+    if region is not None:
+        command += ["--region", region]
     if vcpus is not None:
         command += ["--vcpus", str(vcpus)]
     if memory_mib is not None:
@@ -167,6 +182,7 @@ def launch_embedded_aws(
     runner: str = PROCESS,
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
+    region: str | None = None,
 ) -> Iterator[EmbeddedAws]:
     """Runs an embedded AWS for as long as the context lasts; its jobs are killed with it.
 
@@ -178,13 +194,19 @@ def launch_embedded_aws(
         memory_mib: how much memory its jobs may use together; by default the machine's.
         runner: what runs its jobs, ``process`` or ``docker``.
         runtime: what the Docker runner mounts at /batchx; None where images hold it.
-        registry: what its ECR hands tokens out for; None for an ECR without images.
+        registry: what stands behind its ECR; None for an ECR without images.
+        region: where it is, and so of which partition; by default us-east-1.
 
     Raises:
         EmbeddedAwsError: it could not start.
     """
     command = make_command(
-        vcpus=vcpus, memory_mib=memory_mib, runner=runner, runtime=runtime, registry=registry
+        vcpus=vcpus,
+        memory_mib=memory_mib,
+        runner=runner,
+        runtime=runtime,
+        registry=registry,
+        region=region,
     )
     with tempfile.TemporaryFile() as errors:
         process = start_process(command, os.environ, stdin=subprocess.PIPE, errors=errors)

@@ -27,6 +27,9 @@ class LogSink(Protocol):
     def put(self, group: str, stream: str, messages: Sequence[str]) -> None:
         """Appends messages, all of the present time."""
 
+    def make_stream_arn(self, group: str, stream: str) -> str:
+        """The ARN by which IAM knows a stream; of a group, without a stream."""
+
 
 def provide_group(logs: LogSink, group: str, *, is_creating: bool) -> bool:
     """Creates a log group that does not exist, if wished; returns whether it exists now."""

@@ -25,6 +25,7 @@ class MotoSecrets:
 
     def __init__(self, identity: Identity) -> None:
         self.region = identity.region
+        self._identity = identity
         self._account_id = identity.account_id
 
     def read_secret(self, reference: SecretReference) -> str:
@@ -40,6 +41,19 @@ class MotoSecrets:
         if text is None:
             raise SecretMissingError(BINARY)
         return text
+
+    def find_secret_arn(self, reference: SecretReference) -> str:
+        """See SecretSource."""
+        secret = secretsmanager_backends[self._account_id][reference.region].secrets.get(
+            reference.arn
+        )
+        return reference.arn if secret is None else str(secret.arn)
+
+    def find_parameter_arn(self, name_or_arn: str) -> str:
+        """See SecretSource."""
+        if name_or_arn.startswith("arn:"):
+            return name_or_arn
+        return self._identity.make_arn("parameter", name_or_arn.lstrip("/"), service="ssm")
 
     def read_parameter(self, name_or_arn: str) -> str:
         """See SecretSource."""

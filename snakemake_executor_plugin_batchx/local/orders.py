@@ -39,7 +39,9 @@ class ContainerOrder:
 class StartOrder:
     """Start an attempt: all its containers. The first essential one to exit ends it.
 
-    ``volumes`` are the task's, which its containers' ``mountPoints`` name.
+    ``volumes`` are the task's, which its containers' ``mountPoints`` name. ``instance_profile``
+    is what the compute environment calls instanceRole; None on Fargate, and where its owner
+    manages the hosts.
     """
 
     attempt_id: str
@@ -48,6 +50,10 @@ class StartOrder:
     is_fargate: bool
     containers: tuple[ContainerOrder, ...]
     volumes: tuple[JsonObject, ...] = ()
+    execution_role_arn: str | None = None
+    instance_profile: str | None = None
+    task_id: str = ""
+    instance_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
     """The order that starts an attempt of a job."""
     own = make_batch_environment(job, attempt.number, attempt.environment_name)
     container = job.task["containers"][0]
-    role = job.task.get("taskRoleArn", container.get("jobRoleArn"))
+    role, execution_role = find_task_roles(job.task)
     orders = [
         _make_container_order(job, each, own, attempt.log_streams[each["name"]])
         for each in job.task["containers"]
@@ -115,6 +121,10 @@ def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
         is_fargate=job.definition.is_fargate,
         containers=tuple(orders),
         volumes=tuple(job.task.get("volumes", container.get("volumes", []))),
+        execution_role_arn=execution_role,
+        instance_profile=attempt.instance_profile,
+        task_id=attempt.task_arn.rpartition("/")[2],
+        instance_id=make_instance_id(attempt.instance_arn),
     )
 
 
@@ -145,6 +155,20 @@ def find_memory_mib(container: JsonObject) -> int:
         if each["type"] == "MEMORY":
             return int(each["value"])
     return int(container.get("memory", 0))
+
+
+def find_task_roles(task: JsonObject) -> tuple[str | None, str | None]:
+    """The ARNs of a task's job role and execution role."""
+    container = task["containers"][0]
+    return (
+        task.get("taskRoleArn", container.get("jobRoleArn")),
+        task.get("executionRoleArn", container.get("executionRoleArn")),
+    )
+
+
+def make_instance_id(instance_arn: str) -> str:
+    """``i-`` and 17 digits, made of the container instance's."""
+    return f"i-{instance_arn.rpartition('/')[2][:17]}"
 
 
 def make_task_arn(identity: Identity, environment_name: str, task_id: str) -> str:

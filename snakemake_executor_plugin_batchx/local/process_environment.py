@@ -26,7 +26,7 @@ from snakemake_executor_plugin_batchx.spec import RUNTIME_PYTHON
 class Surroundings:
     """What all jobs of a server share.
 
-    ``credentials_url`` serves a role's credentials as ECS does; its last part is the role.
+    ``credentials_url`` serves roles' credentials as ECS does.
     ``shared_folder`` outlives the jobs, not the server.
     """
 
@@ -78,16 +78,30 @@ def make_ecs_environment(
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html and
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html
     """
-    role = (task.job_role_arn or "instance-role").rpartition("/")[2]
     environment = {
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if task.is_fargate else "AWS_ECS_EC2",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{around.credentials_url}/{role}",
         "AWS_ENDPOINT_URL": around.endpoint_url,
         "BATCHX_SHARED_FOLDER": around.shared_folder,
     }
     if task.is_fargate:
         environment |= {"AWS_REGION": around.region, "AWS_DEFAULT_REGION": around.region}
+    place = _find_credentials(task)
+    if place is not None:
+        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{around.credentials_url}/{place}"
     return {**environment, **container.environment}
+
+
+def _find_credentials(task: StartOrder) -> str | None:
+    """Where the credentials of a task are served; None where it gets none.
+
+    Those of the instance, which AWS serves at an address of their own, stand for a missing role.
+    """
+    if task.job_role_arn is not None:
+        return f"role/{task.job_role_arn.rpartition('/')[2]}/{task.task_id}"
+    if task.instance_profile is not None:
+        profile = task.instance_profile.rpartition("/")[2]
+        return f"instance-profile/{profile}/{task.instance_id}"
+    return None
 
 
 def make_process_environment(

@@ -22,9 +22,9 @@ from snakemake_executor_plugin_batchx.local.container_process import (
     READ_BYTES,
     ContainerProcess,
 )
+from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.memory_watch import PERIOD_SECONDS, MemoryWatch
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
 from snakemake_executor_plugin_batchx.local.process_environment import (
@@ -33,7 +33,6 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     remove_scratch,
 )
 from snakemake_executor_plugin_batchx.local.runners import RunnerEvents
-from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 
 NO_SCRATCH = "CannotCreateContainerError: Error response from daemon: "
 # How often ends are looked for where the system cannot say (no pidfd: macOS).
@@ -60,9 +59,8 @@ class ProcessRunner:
 
     Args:
         events: whom to tell.
-        logs: where output goes.
         around: what all jobs share.
-        secrets: where jobs' secrets are.
+        agent: what ECS does for containers before they start.
         grace_seconds: between SIGTERM and SIGKILL of containers whose essential sibling ended.
         memory_period_seconds: between two looks at the memory.
     """
@@ -70,17 +68,15 @@ class ProcessRunner:
     def __init__(
         self,
         events: RunnerEvents,
-        logs: LogSink,
         around: Surroundings,
+        agent: EcsAgent,
         *,
-        secrets: SecretSource,
         grace_seconds: float = STOP_GRACE_SECONDS,
         memory_period_seconds: float = PERIOD_SECONDS,
     ):
         self._events = events
-        self._logs = logs
         self._around = around
-        self._secrets = secrets
+        self._agent = agent
         self._grace_seconds = grace_seconds
         self._lock = threading.Lock()
         self._tasks: dict[str, _Task] = {}
@@ -105,9 +101,9 @@ class ProcessRunner:
             self._events.report_exited(order.attempt_id, [refused])
             return
         for container in order.containers:
-            process = ContainerProcess(container, self._logs)
+            process = ContainerProcess(container)
             task.processes.append(process)
-            if not process.launch(order, task.scratch, self._around, self._secrets):
+            if not process.launch(order, task.scratch, self._around, self._agent):
                 task.ended_by = process
                 break
         with self._lock:

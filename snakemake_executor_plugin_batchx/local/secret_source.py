@@ -14,6 +14,10 @@ class SecretMissingError(Exception):
     """The account has no such secret or parameter; the text is the service's code and words."""
 
 
+class SecretDeniedError(Exception):
+    """The role may not read a secret or parameter; the text is the service's code and words."""
+
+
 @dataclass(frozen=True)
 class SecretReference:
     """What ``valueFrom`` names in Secrets Manager; empty texts stand for the usual.
@@ -31,14 +35,16 @@ class SecretReference:
 class SecretSource(Protocol):
     """The two calls that the ECS agent makes with the execution role."""
 
-    region: str
-    """Of parameters that are given by name."""
+    @property
+    def region(self) -> str:
+        """Of parameters that are given by name."""
 
     def read_secret(self, reference: SecretReference) -> str:
         """The text of a secret.
 
         Raises:
             SecretMissingError: there is none.
+            SecretDeniedError: the role may not read it.
         """
 
     def read_parameter(self, name_or_arn: str) -> str:
@@ -47,6 +53,12 @@ class SecretSource(Protocol):
         Raises:
             SecretMissingError: there is none.
         """
+
+    def find_secret_arn(self, reference: SecretReference) -> str:
+        """The whole ARN of a secret, which may be named by a part of it."""
+
+    def find_parameter_arn(self, name_or_arn: str) -> str:
+        """The ARN of a parameter."""
 
 
 def is_of_secrets_manager(value_from: str) -> bool:

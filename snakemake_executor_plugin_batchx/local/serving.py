@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,14 +15,16 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.local.account import furnish_account
 from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.cloudwatch import MotoLogSink
-from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
-from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
+from snakemake_executor_plugin_batchx.local.ecr import EcrRegistry, EmbeddedEcr
+from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.http_server import (
     WsgiApplication,
     open_listener,
     open_server,
 )
+from snakemake_executor_plugin_batchx.local.iam.authority import Authority
+from snakemake_executor_plugin_batchx.local.iam.task_permissions import TaskPermissions
 from snakemake_executor_plugin_batchx.local.identity import Credentials, Identity
 from snakemake_executor_plugin_batchx.local.launch import (
     PROCESS,
@@ -29,7 +33,6 @@ from snakemake_executor_plugin_batchx.local.launch import (
     RuntimeTrees,
 )
 from snakemake_executor_plugin_batchx.local.limits import STOP_GRACE_SECONDS
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.moto_secrets import MotoSecrets
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.process_environment import (
@@ -38,17 +41,19 @@ from snakemake_executor_plugin_batchx.local.process_environment import (
     remove_scratch,
 )
 from snakemake_executor_plugin_batchx.local.process_runner import ProcessRunner
+from snakemake_executor_plugin_batchx.local.registry_front import RegistryFront
+from snakemake_executor_plugin_batchx.local.registry_logins import RegistryLogins
+from snakemake_executor_plugin_batchx.local.registry_relay import serve_registry
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
-from snakemake_executor_plugin_batchx.local.secret_source import SecretSource
 from snakemake_executor_plugin_batchx.local.server import (
     CREDENTIALS_PATH,
     EmbeddedAwsApplication,
 )
+from snakemake_executor_plugin_batchx.local.stack_resources import serve_stack_resources
 from snakemake_executor_plugin_batchx.plan.platform import LOCAL_RUNNER_TAG
 
 # They open nothing but this server.
-ACCESS_KEY_ID = "AKIALOCALBATCHX00000"
-SECRET_ACCESS_KEY = "batchxLocalSecretKeyForTestsOnly00000000"  # noqa: S105
+ROOT_KEYS = Credentials("AKIALOCALBATCHX00000", "batchxLocalSecretKeyForTestsOnly00000000")
 
 POLL_SECONDS = 0.05
 """How soon the HTTP server notices that it should end."""
@@ -72,14 +77,31 @@ def make_surroundings(listener: socket.socket, region: str, shared_folder: Path)
     )
 
 
-MakeBatch = Callable[[Capacity, Identity, float, Mapping[str, str]], Batch]
+IsAssumable = Callable[[str], bool]
+MakeBatch = Callable[[Capacity, Identity, float, Mapping[str, str], IsAssumable], Batch]
 
 
 def open_batch(
-    capacity: Capacity, identity: Identity, grace_seconds: float, queue_tags: Mapping[str, str]
+    capacity: Capacity,
+    identity: Identity,
+    grace_seconds: float,
+    queue_tags: Mapping[str, str],
+    is_assumable: IsAssumable,
 ) -> Batch:
     """A Batch that goes by the time of day, whose compute environments are all valid."""
-    return Batch(capacity, identity=identity, grace_seconds=grace_seconds, queue_tags=queue_tags)
+    return Batch(
+        capacity,
+        identity=identity,
+        grace_seconds=grace_seconds,
+        queue_tags=queue_tags,
+        is_assumable=is_assumable,
+    )
+
+
+def open_agent(identity: Identity, authority: Authority, ecr: EmbeddedEcr) -> EcsAgent:
+    """ECS's agent, at moto's logs and secrets, with the roles that IAM has."""
+    roles = TaskPermissions(identity, authority)
+    return EcsAgent(MotoLogSink(identity), MotoSecrets(identity), ecr, roles)
 
 
 @dataclass(frozen=True)
@@ -89,17 +111,14 @@ class RunnerPlan:
     runner: str
     runtime: RuntimeTrees | None
     around: Surroundings
-    find_credentials: Callable[[str], PullCredentials | None]
-    secrets: SecretSource
+    agent: EcsAgent
     grace_seconds: float
 
 
-def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
+def open_runner(plan: RunnerPlan, events: RunnerEvents) -> Runner:
     """The runner that a plan names."""
     if plan.runner == PROCESS:
-        return ProcessRunner(
-            events, logs, plan.around, secrets=plan.secrets, grace_seconds=plan.grace_seconds
-        )
+        return ProcessRunner(events, plan.around, plan.agent, grace_seconds=plan.grace_seconds)
     # Imported here: processes need no Docker.
     from snakemake_executor_plugin_batchx.local.docker_runner import (  # noqa: PLC0415
         open_docker_runner,
@@ -108,11 +127,21 @@ def open_runner(plan: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner
     # Users of images are not ours: all may write there, as in /tmp.
     Path(plan.around.shared_folder).chmod(0o1777)
     return open_docker_runner(
-        *(events, logs, plan.around, plan.runtime),
-        secrets=plan.secrets,
-        find_credentials=plan.find_credentials,
-        grace_seconds=plan.grace_seconds,
+        *(events, plan.around, plan.runtime, plan.agent), grace_seconds=plan.grace_seconds
     )
+
+
+@contextmanager
+def open_ecr(
+    identity: Identity, authority: Authority, behind: RegistryAccess | None
+) -> Iterator[EmbeddedEcr]:
+    """ECR, whose registry is served for as long as the context lasts where one stands behind it."""
+    logins = RegistryLogins(time.time)
+    if behind is None:
+        yield EmbeddedEcr(identity, logins, None)
+        return
+    with serve_registry(RegistryFront(identity, authority, logins, behind)) as host:
+        yield EmbeddedEcr(identity, logins, EcrRegistry(host, behind))
 
 
 @contextmanager
@@ -125,7 +154,7 @@ def serve_embedded_aws(
     runtime: RuntimeTrees | None = None,
     registry: RegistryAccess | None = None,
     make_batch: MakeBatch = open_batch,
-    make_runner: Callable[[RunnerPlan, RunnerEvents, LogSink], Runner] = open_runner,
+    make_runner: Callable[[RunnerPlan, RunnerEvents], Runner] = open_runner,
 ) -> Iterator[EmbeddedAws]:
     """Serves from threads of this process for as long as the context lasts; then kills its jobs.
 
@@ -135,7 +164,7 @@ def serve_embedded_aws(
         grace_seconds: between a job's SIGTERM and its SIGKILL.
         runner: what runs jobs, ``process`` or ``docker``.
         runtime: what the Docker runner mounts at /batchx; None where images hold it.
-        registry: what ECR hands tokens out for; None without one.
+        registry: what stands behind ECR; None without one.
         make_runner: makes what the plan names, or something around it.
         make_batch: makes the Batch, or one that differs in clock or environments.
     """
@@ -143,18 +172,19 @@ def serve_embedded_aws(
         listener = undo.enter_context(open_listener())
         undo.callback(remove_scratch, shared := make_scratch("shared"))
         around = make_surroundings(listener, identity.region, shared)
-        logs, secrets = MotoLogSink(identity.account_id, identity.region), MotoSecrets(identity)
-        ecr = EmbeddedEcr(identity, registry)
-        batch = make_batch(capacity, identity, grace_seconds, {LOCAL_RUNNER_TAG: runner})
-        plan = RunnerPlan(runner, runtime, around, ecr.find_credentials, secrets, grace_seconds)
-        engine = Engine(batch, lambda events: make_runner(plan, events, logs))
-        undo.callback(engine.close)
-        keys = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        application = EmbeddedAwsApplication(engine, identity.region, keys, ecr)
+        authority = Authority(identity, ROOT_KEYS)
+        ecr = undo.enter_context(open_ecr(identity, authority, registry))
+        agent = open_agent(identity, authority, ecr)
+        tags = {LOCAL_RUNNER_TAG: runner}
+        batch = make_batch(capacity, identity, grace_seconds, tags, agent.roles.is_assumable)
+        plan = RunnerPlan(runner, runtime, around, agent, grace_seconds)
+        undo.callback((engine := Engine(batch, lambda events: make_runner(plan, events))).close)
+        serve_stack_resources(engine.call)
+        application = EmbeddedAwsApplication(engine, identity, authority, ecr)
         undo.enter_context(_serve(listener, application))
-        aws = furnish_account(around.endpoint_url, identity, keys, runner)
-        application.calls.clear()  # what users count are their own
-        yield aws
+        aws = furnish_account(around.endpoint_url, identity, ROOT_KEYS, runner)
+        application.forget_calls()  # what users count are their own
+        yield dataclasses.replace(aws, registry_host=ecr.registry_host)
 
 
 @contextmanager

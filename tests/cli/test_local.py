@@ -68,6 +68,26 @@ def test_up_env_and_down(command: Command) -> None:
     assert not command.state_file.exists()
 
 
+def test_up_again_with_something_else_is_refused(command: Command) -> None:
+    assert command.run("up", "--runner", "process", "--vcpus", "1").returncode == 0
+    other = command.run("up", "--runner", "docker")
+    assert other.returncode == 1
+    assert "is up already, at http://" in other.stderr
+    assert "with --runner process: end it first (batchx local down)" in other.stderr
+    other = command.run("up", "--region", "eu-west-1")
+    assert (other.returncode, "with --region us-east-1" in other.stderr) == (1, True)
+    assert command.run("up").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--vcpus", "0"), ("--vcpus", "nan"), ("--memory-mib", "-1")]
+)
+def test_a_machine_without_anything_is_refused(command: Command, option: str, value: str) -> None:
+    done = command.run("up", option, value)
+    assert done.returncode == 2
+    assert f"argument {option}: {value} must be" in done.stderr
+
+
 def test_env_when_down_is_one_sentence_and_exit_1(command: Command) -> None:
     done = command.run("env")
     assert (done.returncode, done.stdout) == (1, "")
@@ -102,7 +122,9 @@ def test_the_state_file_is_where_xdg_says() -> None:
 
 
 def test_exports_are_quoted() -> None:
-    aws = EmbeddedAws("http://x", "r", "key", "it's; secret", "b", "q", "role", "role", 1)
+    aws = EmbeddedAws(
+        "http://x", "r", "key", "it's; secret", "b", "q", "role", "role", 1, "head", "secret"
+    )
     lines = [shlex.split(line) for line in list_exports(aws)]
     assert ["export", "AWS_SECRET_ACCESS_KEY=it's; secret"] in lines
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from batch_world import World
 from docker_images import Image, import_busybox
+from iam_kit import make_some_role
 from job_runs import Runs
 from strict_client import GRACE_SECONDS, make_client
 
@@ -38,7 +39,9 @@ def run_strict_aws(**options: Any) -> Iterator[EmbeddedAws]:
         process = start_process(command, os.environ, stdin=subprocess.PIPE, errors=errors)
         with process:
             try:
-                yield read_announcement(process, errors)
+                aws = read_announcement(process, errors)
+                make_some_role(aws)
+                yield aws
             finally:
                 stop_process(process)
 

@@ -93,7 +93,8 @@ def test_the_environment_is_the_images_and_batchs(runs: Runs) -> None:
         "AWS_BATCH_JOB_ID": job["jobId"],
         "AWS_BATCH_JQ_NAME": runs.aws.job_queue,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": (
-            f"{runs.aws.endpoint_url}/_batchx/credentials/instance-role"
+            f"{runs.aws.endpoint_url}/_batchx/credentials/instance-profile/ecsInstanceRole/"
+            f"i-{job['container']['containerInstanceArn'].rpartition('/')[2][:17]}"
         ),
         "AWS_ENDPOINT_URL": runs.aws.endpoint_url,
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",

@@ -174,7 +174,9 @@ def test_launching_is_light_to_import() -> None:
 
 
 def test_the_environment_has_all_that_aws_tools_read() -> None:
-    aws = EmbeddedAws("http://127.0.0.1:1", "us-east-1", "key", "secret", "b", "q", "r", "e", 1)
+    aws = EmbeddedAws(
+        "http://127.0.0.1:1", "us-east-1", "key", "secret", "b", "q", "r", "e", 1, "h", "s"
+    )
     assert make_environment(aws) == {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "key",

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from batch_world import ROLE, make_resources
@@ -46,7 +47,8 @@ def test_the_environment_is_batchs_and_nothing_more(runs: Runs, strict_aws: Embe
         "AWS_BATCH_JOB_ID": job["jobId"],
         "AWS_BATCH_JQ_NAME": strict_aws.job_queue,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": (
-            f"{strict_aws.endpoint_url}/_batchx/credentials/instance-role"
+            f"{strict_aws.endpoint_url}/_batchx/credentials/instance-profile/ecsInstanceRole/"
+            f"{read_instance(job)}"
         ),
         "AWS_ENDPOINT_URL": strict_aws.endpoint_url,
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
@@ -55,6 +57,12 @@ def test_the_environment_is_batchs_and_nothing_more(runs: Runs, strict_aws: Embe
         "PATH": os.environ["PATH"],
     }
     assert not scratch.exists()
+
+
+def read_instance(job: Any) -> str:
+    """The id of the EC2 instance that stands behind a job's container instance."""
+    number: str = job["container"]["containerInstanceArn"].rpartition("/")[2]
+    return f"i-{number[:17]}"
 
 
 def test_a_job_runs_in_an_empty_folder_that_is_removed_afterwards(runs: Runs) -> None:
@@ -75,12 +83,14 @@ def test_a_job_uses_the_credentials_of_its_role(runs: Runs, strict_aws: Embedded
     program = (
         "import boto3\n"
         "session = boto3.Session(region_name='us-east-1')\n"
-        "print(session.get_credentials().token)\n"
+        "print(session.client('sts').get_caller_identity()['Arn'])\n"
         "print([b['Name'] for b in session.client('s3').list_buckets()['Buckets']])\n"
     )
     job, log = runs.run("/batchx/bin/python", "-c", program, container={"jobRoleArn": ROLE})
     assert job["status"] == "SUCCEEDED"
-    assert log == ["embedded-some-role", f"['{strict_aws.bucket}']"]
+    task_id = job["container"]["taskArn"].rpartition("/")[2]
+    arn = f"arn:aws:sts::123456789012:assumed-role/some-role/{task_id}"
+    assert log == [arn, f"['{strict_aws.bucket}']"]
 
 
 def test_nothing_of_a_job_outlives_it(runs: Runs) -> None:

@@ -15,8 +15,9 @@ from batch_world import (
     make_queue,
     make_resources,
 )
+from iam_kit import allow, write_policy
 from job_runs import LOG_GROUP, Runs, wait_for
-from strict_client import GRACE_SECONDS
+from strict_client import GRACE_SECONDS, make_client
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
@@ -74,6 +75,16 @@ def test_a_missing_log_group_stops_the_container_from_starting(runs: Runs) -> No
     job = runs.wait(runs.submit("true", container=settings))
     assert "The specified log group does not exist" in job["container"]["reason"]
     options["awslogs-create-group"] = "true"
+    job = runs.wait(runs.submit("echo", "hello", container=settings))
+    assert (
+        "failed to create Cloudwatch log group: AccessDeniedException"
+        in (job["container"]["reason"])
+    )
+    make_client(runs.aws, "iam").put_role_policy(
+        RoleName="ecsInstanceRole",
+        PolicyName="groups",
+        PolicyDocument=write_policy(allow("logs:CreateLogGroup")),
+    )
     job = runs.wait(runs.submit("echo", "hello", container=settings))
     assert runs.read_log(job, group) == ["hello"]
 

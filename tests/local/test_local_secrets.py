@@ -49,6 +49,12 @@ class Drawer:
             raise SecretMissingError(NOT_FOUND)
         return self.secrets["secret"]
 
+    def find_secret_arn(self, reference: SecretReference) -> str:
+        return reference.arn
+
+    def find_parameter_arn(self, name_or_arn: str) -> str:
+        return name_or_arn
+
     def read_parameter(self, name_or_arn: str) -> str:
         if name_or_arn not in ("/team/key", PARAMETER):
             raise SecretMissingError("ParameterNotFound")

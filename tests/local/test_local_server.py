@@ -18,6 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from iam_kit import open_client
 from strict_client import make_client
 
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
@@ -112,10 +113,12 @@ def test_moto_serves_the_other_services(strict_aws: EmbeddedAws) -> None:
     identity = make_client(strict_aws, "sts").get_caller_identity()
     assert identity["Account"] == "123456789012"
     roles = make_client(strict_aws, "iam").list_roles()["Roles"]
-    assert {role["Arn"] for role in roles} == {
+    # Other tests make more of them.
+    assert {role["Arn"] for role in roles} >= {
         strict_aws.job_role_arn,
         strict_aws.execution_role_arn,
         "arn:aws:iam::123456789012:role/ecsInstanceRole",
+        "arn:aws:iam::123456789012:role/some-role",
     }
     repository = make_client(strict_aws, "ecr").create_repository(repositoryName="tools")
     assert repository["repository"]["repositoryName"] == "tools"
@@ -131,11 +134,26 @@ def test_calls_are_counted_by_operation(strict_aws: EmbeddedAws, batch_client: A
 
 
 def test_credentials_are_served_as_ecs_does(strict_aws: EmbeddedAws) -> None:
-    given = read_page(strict_aws, "/_batchx/credentials/some-role")
-    assert given["AccessKeyId"] == strict_aws.access_key_id
-    assert given["SecretAccessKey"] == strict_aws.secret_access_key
-    assert given["Token"]
-    assert given["Expiration"].endswith("Z")
+    for place, role in (
+        ("role/batchx-local-job/task-1", "batchx-local-job"),
+        ("instance-profile/ecsInstanceRole/task-1", "ecsInstanceRole"),
+    ):
+        given = read_page(strict_aws, f"/_batchx/credentials/{place}")
+        assert given == read_page(strict_aws, f"/_batchx/credentials/{place}")
+        assert given["RoleArn"] == f"arn:aws:iam::123456789012:role/{role}"
+        assert given["Expiration"].endswith("Z")
+        keys = (given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
+        identity = open_client(strict_aws, "sts", *keys).get_caller_identity()
+        assert identity["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{role}/task-1"
+
+
+@pytest.mark.parametrize(
+    "place", ["role/none/task-1", "role/batchx-local-job", "instance-profile/none/i-1", "other"]
+)
+def test_no_other_credentials_are_served(strict_aws: EmbeddedAws, place: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        read_page(strict_aws, f"/_batchx/credentials/{place}")
+    assert caught.value.code == 404
 
 
 def test_another_region_has_no_batch(strict_aws: EmbeddedAws) -> None:
@@ -143,8 +161,8 @@ def test_another_region_has_no_batch(strict_aws: EmbeddedAws) -> None:
         "batch",
         endpoint_url=strict_aws.endpoint_url,
         region_name="eu-west-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
+        aws_access_key_id=strict_aws.access_key_id,
+        aws_secret_access_key=strict_aws.secret_access_key,
     )
     with pytest.raises(ClientError, match="is in us-east-1, not in eu-west-1"):
         client.describe_job_queues()
@@ -192,7 +210,8 @@ def test_callers_who_are_too_fast_are_throttled(strict_aws: EmbeddedAws) -> None
 
 
 def test_what_is_no_request_of_batch_is_refused(strict_aws: EmbeddedAws) -> None:
-    scope = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/batch/aws4_request, Signature=x"
+    place = f"{strict_aws.access_key_id}/20260101/us-east-1/batch/aws4_request"
+    scope = f"AWS4-HMAC-SHA256 Credential={place}, Signature=x"
     for path, body, words in (
         ("/v1/nosuchcall", b"{}", "has no operation"),
         ("/v1/submitjob", b"{", "no JSON"),

@@ -1,0 +1,1 @@
+"""Who may do what in the embedded AWS: IAM's policies, evaluated as AWS does it."""
