@@ -1,0 +1,1 @@
+"""What runs need of an account, as a CloudFormation stack: its template, its making, its end."""
