@@ -40,7 +40,7 @@ def deploy_sources(
     with tempfile.TemporaryDirectory(prefix="batchx-sources-") as folder:
         archive = _pack(executor, record, Path(folder, "sources.tar.gz"))
         key = root.get_sources_key(archive.sha256)
-        if not store.has_object(key):
+        if not store.has_lasting_object(key):
             with Transfer(store) as transfer:
                 transfer.send_as(archive.path, key)
     project = _find_project(archive)
@@ -99,7 +99,7 @@ def _deploy_packages(
     if not imported.modules:
         return None
     key = root.get_packages_key(imported.make_key())
-    if not store.has_object(key):
+    if not store.has_lasting_object(key):
         with tempfile.TemporaryDirectory(prefix="batchx-packages-") as folder:
             path = Path(folder, "packages.tar.gz")
             try:

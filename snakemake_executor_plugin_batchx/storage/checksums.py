@@ -19,7 +19,14 @@ from awscrt import checksums
 
 READ_BYTES = 1024 * 1024
 
-AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_DOMAINS = (
+    *(".amazonaws.com", ".api.aws"),
+    *(".amazonaws.com.cn", ".api.amazonwebservices.com.cn"),
+    *(".amazonaws.eu", ".api.amazonwebservices.eu"),
+    *(".c2s.ic.gov", ".api.aws.ic.gov", ".sc2s.sgov.gov", ".api.aws.scloud"),
+    *(".cloud.adc-e.uk", ".api.cloud-aws.adc-e.uk", ".csp.hci.ic.gov", ".api.aws.hci.ic.gov"),
+)
+"""Of all partitions, as botocore knows them (botocore/data/partitions.json)."""
 
 CRC64_HEADER = "x-amz-checksum-crc64nvme"
 TYPE_HEADER = "x-amz-checksum-type"

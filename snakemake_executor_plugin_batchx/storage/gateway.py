@@ -13,12 +13,14 @@ from awscrt.exceptions import AwsCrtError
 from botocore import xform_name
 from botocore.config import Config
 
+from snakemake_executor_plugin_batchx.denials import HEAD, JOB, Party
 from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts, read_facts
 from snakemake_executor_plugin_batchx.storage.checksums import (
     AwsChecksums,
     Content,
     choose_checksums,
 )
+from snakemake_executor_plugin_batchx.storage.expiry import is_ageing
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
 from snakemake_executor_plugin_batchx.storage.refusals import (
@@ -65,8 +67,8 @@ class S3Gateway:
 
     `client` is a boto3 S3 client made with CLIENT_CONFIG; it is safe to use from many threads.
     `credentials` are those it was made with, where another client may use them, too, and
-    `ca_bundle` is the file of authorities that it was told of. Every method raises StorageError,
-    one sentence, where S3 refuses or stays out of reach.
+    `ca_bundle` is the file of authorities that it was told of; `party` is whose they are. Every
+    method raises StorageError, one sentence, where S3 refuses or stays out of reach.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class S3Gateway:
         ca_bundle: str | None = None,
         options: S3Options = PLAIN_OPTIONS,
         pause: Callable[[float], None] = time.sleep,
+        party: Party = HEAD,
     ) -> None:
         self._client = client
         self.bucket = bucket
@@ -86,6 +89,7 @@ class S3Gateway:
         self.options = options
         self.checksums = choose_checksums(client.meta.endpoint_url)
         self._pause = pause
+        self._party = party
         self._observed = threading.local()
         self._place: BucketPlace | None = None
         if credentials is not None:
@@ -153,6 +157,16 @@ class S3Gateway:
         """Tell whether there is an object of this key."""
         return self.find_modified(key) is not None
 
+    def has_lasting_object(self, key: str) -> bool:
+        """Tell whether there is an object that no lifecycle rule deletes soon."""
+        try:
+            answer = self.perform("HeadObject", key, {})
+        except StorageError as error:
+            if error.code in NOT_THERE:
+                return False
+            raise
+        return not is_ageing(answer.headers)
+
     def find_modified(self, key: str, bucket: str | None = None) -> float | None:
         """Return when an object was written, seconds since 1970; None where there is none.
 
@@ -200,7 +214,7 @@ class S3Gateway:
 
     def explain(self, operation: str, key: str, error: Mapping[str, Any]) -> StorageError:
         """Return an error for S3's Code and Message."""
-        return explain_refusal(operation, self.bucket, key, error)
+        return explain_refusal(operation, self.bucket, key, error, self._party)
 
     def _ask(self, operation: str, key: str, **params: Any) -> dict[str, Any]:
         """Call S3; `key` is what an error names."""
@@ -253,4 +267,5 @@ def open_bucket(region: str | None, bucket: str, options: S3Options = PLAIN_OPTI
     """Return a gateway with the credentials that boto3 finds: inside a job, its role's."""
     session = boto3.Session(region_name=region)
     client = make_s3_client(session, region, options)
-    return S3Gateway(client, bucket, credentials=session.get_credentials(), options=options)
+    credentials = session.get_credentials()
+    return S3Gateway(client, bucket, credentials=credentials, options=options, party=JOB)

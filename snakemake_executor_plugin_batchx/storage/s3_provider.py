@@ -22,6 +22,7 @@ from botocore.config import Config
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_storage_plugin_s3 import StorageProviderSettings
 
+from snakemake_executor_plugin_batchx.denials import JOB
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.spec import StorageFile
 from snakemake_executor_plugin_batchx.storage.engine import Engine
@@ -179,7 +180,8 @@ class StorageProvider(stock.StorageProvider):  # type: ignore[misc]
         credentials = None if signs_itself else self._session.get_credentials()
         client, region = self.s3c.meta.client, self.settings.region
         options = self.objects.s3_options
-        return ObjectGateway(client, name, region, credentials=credentials, options=options)
+        more = {"credentials": credentials, "options": options, "party": JOB}
+        return ObjectGateway(client, name, region, **more)
 
     def get_known(self, item: "StorageObject") -> Known | None:
         """Return what is known of an object, None of one that the head did not name."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from snakemake_executor_plugin_batchx.spec import Blob
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
 from snakemake_executor_plugin_batchx.storage.engine import Engine
+from snakemake_executor_plugin_batchx.storage.expiry import is_ageing
 from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.route import Bucket
@@ -105,7 +106,8 @@ class Transfer:
     ) -> list[Blob]:
         """Send files to the keys that `make_key` gives; return where they are, in their order.
 
-        With `may_exist` the key names the content, so a large file that is there is not sent.
+        With `may_exist` the key names the content, so a large file that is there, and will be for
+        long enough (storage/expiry.py), is not sent.
         Raises BatchxError where a file changed while it was sent.
         """
 
@@ -129,10 +131,10 @@ class Transfer:
         self._engine.upload_all(self._store, [Upload(path, key)])
 
     def find_existing(self, keys: Sequence[str]) -> set[str]:
-        """Return those of the keys that have an object."""
+        """Return those of the keys that have an object which will last (storage/expiry.py)."""
 
         async def find(key: str) -> bool:
-            return await has_object(self._engine.wire, self._store, key)
+            return await has_lasting_object(self._engine.wire, self._store, key)
 
         found = self._engine.gather(find, keys)
         return {key for key, is_there in zip(keys, found, strict=True) if is_there}
@@ -143,15 +145,18 @@ class Transfer:
             self.bytes_out += bytes_out
 
 
-async def has_object(wire: Wire, bucket: Bucket, key: str) -> bool:
-    """Tell whether there is an object; 403 counts as none, as S3Gateway.has_object explains."""
+async def has_lasting_object(wire: Wire, bucket: Bucket, key: str) -> bool:
+    """Tell whether there is an object that no lifecycle rule deletes soon.
+
+    403 counts as none, as S3Gateway.find_modified explains.
+    """
     try:
-        await wire.request(bucket, "HeadObject", key, {})
+        head = await wire.request(bucket, "HeadObject", key, {})
     except StorageError as error:
         if error.code in NOT_THERE:
             return False
         raise
-    return True
+    return not is_ageing(head.headers)
 
 
 async def send_blob(
@@ -169,7 +174,7 @@ async def send_blob(
     before = os.stat(path)
     sha256, crc64 = await hash_file(wire.disk, path)
     key = make_key(sha256)
-    if not (may_exist and await has_object(wire, bucket, key)):
+    if not (may_exist and await has_lasting_object(wire, bucket, key)):
         await upload(wire, bucket, Upload(path, key))
     after = os.stat(path)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

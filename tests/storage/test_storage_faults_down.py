@@ -194,7 +194,7 @@ def test_a_missing_object_is_told_at_once(tmp_path: Path, world: FaultWorld) -> 
 def test_a_refused_object_is_told_at_once(tmp_path: Path, world: FaultWorld) -> None:
     world.bucket.write(KEY, make_content("small"))
     world.set_rules(Rule(Fault.ACCESS_DENIED, key=KEY))
-    with pytest.raises(StorageError, match=r"s3:GetObject .* permission"):
+    with pytest.raises(StorageError, match="this machine lack s3:GetObject on s3://"):
         fetch(world, tmp_path / "target")
     assert world.bucket.server.book.faults[Fault.ACCESS_DENIED] <= 2
 

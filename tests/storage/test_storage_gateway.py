@@ -97,6 +97,8 @@ def test_whether_there_is_an_object(gateway: S3Gateway) -> None:
     gateway.write_bytes("there", b"")
     assert gateway.has_object("there")
     assert not gateway.has_object("not there")
+    assert gateway.has_lasting_object("there")
+    assert not gateway.has_lasting_object("not there")
 
 
 def test_objects_are_listed_by_the_thousand(gateway: S3Gateway) -> None:
@@ -247,7 +249,9 @@ def test_an_object_that_may_not_be_deleted_is_told(stubbed: tuple[S3Gateway, Stu
     with pytest.raises(StorageError) as caught:
         gateway.delete_objects(["other", "secret"])
     assert caught.value.code == "AccessDenied"
-    assert str(caught.value).startswith(f"S3 refuses s3:DeleteObject on s3://{BUCKET}/secret: ")
+    assert str(caught.value).startswith(
+        f"The credentials of this machine lack s3:DeleteObject on s3://{BUCKET}/secret: "
+    )
 
 
 def test_an_object_that_may_not_be_seen_counts_as_missing(

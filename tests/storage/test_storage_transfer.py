@@ -172,6 +172,31 @@ def test_what_exists_is_found_with_one_request_each() -> None:
     assert store.calls == {"HeadObject": 100}
 
 
+class AgeingStore(MemoryStore):
+    """A store whose lifecycle rule deletes all that is there tomorrow, written a month ago."""
+
+    def _HeadObject(self, key: str, params: Any, data: bytes) -> Answer:  # noqa: N802
+        answer = super()._HeadObject(key, params, data)
+        told = {
+            "last-modified": "Wed, 01 Jul 2026 12:00:00 GMT",
+            "date": "Thu, 30 Jul 2026 12:00:00 GMT",
+            "x-amz-expiration": 'expiry-date="Sat, 01 Aug 2026 00:00:00 GMT", rule-id="r"',
+        }
+        return Answer({**answer.headers, **told})
+
+
+def test_what_is_deleted_soon_counts_as_gone_and_is_sent_again(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(LARGE)
+    for store, sent in ((MemoryStore(), False), (AgeingStore(), True)):
+        with Transfer(store) as transfer:
+            blob = transfer.send_file(source, make_key, may_exist=True)
+            assert transfer.find_existing([blob.key]) == (set() if sent else {blob.key})
+            store.objects[blob.key] = b"of an earlier run"
+            transfer.send_file(source, make_key, may_exist=True)
+        assert (store.objects[blob.key] == LARGE) is sent
+
+
 def test_the_first_failure_is_raised_and_ends_the_rest(tmp_path: Path) -> None:
     store = MemoryStore()
     store.objects["1"] = b""
