@@ -43,6 +43,7 @@ class TestRegistry:
     access: RegistryAccess
     password: str
     folder: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def host(self) -> str:
@@ -71,6 +72,11 @@ class TestRegistry:
     def remove_images(self, name: str) -> None:
         """Forgets a repository's images, as a lifecycle rule does."""
         shutil.rmtree(self.find_repository(name) / "_manifests")
+
+    def stop(self) -> None:
+        """Ends it, as if it had crashed."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
 
     def change_password(self, password: str) -> None:
         """As if ECR's tokens had expired: only the new password is taken from now on."""
@@ -117,7 +123,8 @@ def run_registry(folder: Path, *, is_private: bool = True) -> Iterator[TestRegis
         )
     try:
         wait_until_it_answers(host, process)
-        yield TestRegistry(RegistryAccess(host, str(folder / "password")), password, folder)
+        access = RegistryAccess(host, str(folder / "password"))
+        yield TestRegistry(access, password, folder, process)
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -64,6 +64,7 @@ def make_ports(folder: Path, batch: Any, **others: Any) -> Ports:
         "watcher": None,
         "stopped": stopped,
         "clock": lambda: 0.0,
+        "find_lost": lambda: "",
         "clock_ns": lambda: 0,
     }
     return cast(Ports, SimpleNamespace(**{**ports, **others}))

@@ -154,7 +154,9 @@ def test_what_may_not_be_read_is_told_and_keeps_no_job_from_its_verdict(tmp_path
     refusal = make_refusal("AccessDeniedException", "User: me is not authorized")
     told, log = World(tmp_path, {"s": [["said"]]}, [refusal]).tell(make_state("s"))
     (line,) = told
-    assert line.startswith("Its output could not be read: AWS refuses logs:GetLogEvents")
+    assert line.startswith(
+        "Its output could not be read: The credentials of this machine lack logs:GetLogEvents"
+    )
     assert log is None
 
 

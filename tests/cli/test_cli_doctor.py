@@ -1,6 +1,7 @@
 """`batchx doctor`: its options, how it names things, and what it prints."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -122,3 +123,18 @@ def test_the_queue_that_is_there_is_told(
     out = capsys.readouterr().out
     assert "SNAKEMAKE_BATCHX_JOB_QUEUE (there " in out
     assert f"is {aws.job_queue})" in out or f"are {aws.job_queue}, " in out
+
+
+def test_an_environment_that_queues_share_is_told_once(
+    aws: EmbeddedAws, batch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own,) = batch.describe_job_queues(jobQueues=[aws.job_queue])["jobQueues"]
+    order = own["computeEnvironmentOrder"]
+    batch.create_job_queue(jobQueueName="shared", priority=1, computeEnvironmentOrder=order)
+    try:
+        main(["doctor", "--job-queue", aws.job_queue, "--job-queue", "shared", "--json"])
+    finally:
+        batch.update_job_queue(jobQueue="shared", state="DISABLED")
+        batch.delete_job_queue(jobQueue="shared")
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert len([each for each in findings if each["check"] == "environment"]) == len(order)

@@ -112,8 +112,8 @@ def read_table(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
 
 
 def test_images_are_prepared_once_and_listed(account: Account) -> None:
-    assert account.runtime_image.startswith(f"{account.registry.host}/batchx/runtime@sha256:")
-    host = account.registry.host
+    assert account.runtime_image.startswith(f"{account.aws.registry_host}/batchx/runtime@sha256:")
+    host = account.aws.registry_host
     names = [f"docker://{host}/tools/one:1", f"{host}/tools/two:1"]
     first = account.run("prepare", *names)
     assert first.returncode == 0, first.stderr
@@ -134,13 +134,13 @@ def test_images_are_prepared_once_and_listed(account: Account) -> None:
 
 
 def test_a_snakefiles_images_are_prepared_and_each_failure_told(account: Account) -> None:
-    (account.folder / "Snakefile").write_text(SNAKEFILE.format(host=account.registry.host))
+    (account.folder / "Snakefile").write_text(SNAKEFILE.format(host=account.aws.registry_host))
     done = account.run("prepare", "Snakefile", "--repository", "mine/")
     assert done.returncode == 1
     (row,) = read_table(done)
-    assert row[1].startswith(f"{account.registry.host}/mine/")
+    assert row[1].startswith(f"{account.aws.registry_host}/mine/")
     assert "Snakefile: the images of c depend on their jobs" in done.stderr
-    failure = f"batchx: Rule b: There is no image {account.registry.host}/tools/gone:1: "
+    failure = f"batchx: Rule b: There is no image {account.aws.registry_host}/tools/gone:1: "
     assert failure in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -174,7 +174,7 @@ modules:
 def test_a_snakefiles_rules_get_the_images_of_the_sites_map(
     account: Account, is_option: bool
 ) -> None:
-    host = account.registry.host
+    host = account.aws.registry_host
     (account.folder / "Mapped").write_text(MAPPED.format(host=host))
     (account.folder / "tools.yaml").write_text(MODULE_MAP.format(host=host))
     given = ["--module-map", "tools.yaml"] if is_option else []
@@ -191,15 +191,16 @@ def test_a_snakefiles_rules_get_the_images_of_the_sites_map(
 
 
 def test_without_the_map_the_rules_images_count(account: Account) -> None:
-    (account.folder / "Mapped").write_text(MAPPED.format(host=account.registry.host))
+    host = account.aws.registry_host
+    (account.folder / "Mapped").write_text(MAPPED.format(host=host))
     done = account.run("prepare", "Mapped", "--repository", "unmapped/")
     assert done.returncode == 1
-    assert [row[0] for row in read_table(done)] == [f"docker://{account.registry.host}/tools/two:1"]
-    assert f"Rules a, c: There is no image {account.registry.host}/lab/bwa:0.7.17" in done.stderr
+    assert [row[0] for row in read_table(done)] == [f"docker://{host}/tools/two:1"]
+    assert f"Rules a, c: There is no image {host}/lab/bwa:0.7.17" in done.stderr
 
 
 def test_mount_needs_no_runtime(account: Account) -> None:
-    done = account.run("prepare", "--mount", f"{account.registry.host}/tools/one:1")
+    done = account.run("prepare", "--mount", f"{account.aws.registry_host}/tools/one:1")
     assert (done.returncode, read_table(done)[0][2]) == (0, "prepared")
 
 

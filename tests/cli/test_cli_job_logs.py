@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from simulated_time import SimulatedTime
 
 from snakemake_executor_plugin_batchx.cli import main, make_parser
 from snakemake_executor_plugin_batchx.cli.aws_options import open_aws
 from snakemake_executor_plugin_batchx.cli.job_logs import follow_job, open_access
+from snakemake_executor_plugin_batchx.local.grants import INSTANCE_ROLE
 from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
@@ -128,6 +131,18 @@ def test_lines_have_times_if_wanted(jobs: Jobs) -> None:
 
 
 def test_a_log_group_of_its_own(jobs: Jobs) -> None:
+    # No policy of batchx's lets ECS make log groups: who wants that allows it.
+    statement = {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "*"}
+    boto3.client("iam").put_role_policy(
+        RoleName=INSTANCE_ROLE,
+        PolicyName="log-groups",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [statement, {**statement, "Action": "logs:*LogStream"}],
+            }
+        ),
+    )
     options = {"awslogs-group": f"/own/{uuid.uuid4()}", "awslogs-create-group": "true"}
     logs = {"logConfiguration": {"logDriver": "awslogs", "options": options}}
     job_id = jobs.run("echo here", container=logs)

@@ -55,7 +55,7 @@ def test_push_gives_an_image_that_others_name(
         assert main(["runtime", "push"]) == 0
         told = capsys.readouterr()
         image = told.out.strip()
-        assert image.startswith(f"{registry.host}/batchx/runtime@sha256:")
+        assert image.startswith(f"{aws.registry_host}/batchx/runtime@sha256:")
         # Two layers, a config and a manifest.
         assert registry.count_blobs() == 4
         assert main(["runtime", "push"]) == 0

@@ -490,7 +490,7 @@ def test_what_makes_no_sense_is_a_usage_error(world: World, places: tuple[str, s
 
 def test_who_has_no_credentials_or_profile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     told = world.refuse(".", f"s3://{BUCKET}", "--profile", "nobody")
-    assert "(nobody) could not be found: name a profile of ~/.aws/config" in told
+    assert "--profile 'nobody' is not in ~/.aws/config: name one that is" in told
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -15,7 +15,7 @@ from snakemake_executor_plugin_batchx.local.batch import Batch
 from snakemake_executor_plugin_batchx.local.environments import HEALTHY, Health
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.placement import Capacity
-from snakemake_executor_plugin_batchx.local.serving import serve_embedded_aws
+from snakemake_executor_plugin_batchx.local.serving import IsAssumable, serve_embedded_aws
 
 BROKEN_TAG = "broken"
 
@@ -26,7 +26,11 @@ def judge_health(tags: Mapping[str, str]) -> Health:
 
 
 def make_batch(
-    capacity: Capacity, identity: Identity, grace_seconds: float, queue_tags: Mapping[str, str]
+    capacity: Capacity,
+    identity: Identity,
+    grace_seconds: float,
+    queue_tags: Mapping[str, str],
+    is_assumable: IsAssumable,
 ) -> Batch:
     """Return a Batch in which compute environments may break."""
     return Batch(
@@ -34,6 +38,7 @@ def make_batch(
         identity=identity,
         grace_seconds=grace_seconds,
         queue_tags=queue_tags,
+        is_assumable=is_assumable,
         judge_health=judge_health,
     )
 

@@ -123,8 +123,8 @@ class Side:
         """Return what the runs know and nobody else may read."""
         aws = self.workspace.aws
         keys = {
-            "SNAKEMAKE_STORAGE_S3_ACCESS_KEY": aws.access_key_id,
-            "SNAKEMAKE_STORAGE_S3_SECRET_KEY": aws.secret_access_key,
+            "SNAKEMAKE_STORAGE_S3_ACCESS_KEY": aws.head_access_key_id,
+            "SNAKEMAKE_STORAGE_S3_SECRET_KEY": aws.head_secret_access_key,
         }
         return {"LAB_TOKEN": LAB_TOKEN, **(keys if self.prefix else {})}
 

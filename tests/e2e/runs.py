@@ -8,14 +8,16 @@ import sys
 import textwrap
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+from grants import Grants, make_head_environment, make_scope
 from journal_breaches import find_breaches
 
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
+from snakemake_executor_plugin_batchx.permissions.scope import S3Place
 
 RUN_TIMEOUT_SECONDS = 280
 
@@ -33,11 +35,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with a workflow, and the AWS its runs see."""
+    """A folder with a workflow, and the AWS its runs see.
+
+    The runs have the head's key, whose policy is generated, as are those of jobs, ECS and
+    instances; the test's own clients have the account's.
+    """
 
     folder: Path
     aws: EmbeddedAws
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str]
+    grants: Grants
+
+    def allow(self, **more: Any) -> None:
+        """Have the policies made for more than the queue and S3 root: see Grants."""
+        self.grants.allow(**more)
 
     def write(self, **texts: str) -> None:
         """Write files: `Snakefile=…`, or `a__txt=…` for a.txt."""
@@ -68,6 +79,10 @@ class Workspace:
             text=True,
         )
 
+    def allow_data(self, prefix: str) -> None:
+        """Have the policies made for data below a prefix in the embedded AWS's bucket, too."""
+        self.allow(writes=(S3Place(self.aws.bucket, prefix),))
+
     def read_journal(self, event: str) -> list[dict[str, Any]]:
         """Return the events of one kind from the journals of all runs here, in order."""
         journals = sorted((self.folder / ".snakemake" / "batchx").glob("*.jsonl"))
@@ -86,13 +101,14 @@ def make_workspace(
     """Make an empty folder whose runs use a standing embedded AWS as if it were AWS."""
     (folder / "work").mkdir()
     variables = {
-        **make_environment(aws),
+        **make_head_environment(aws),
         "SNAKEMAKE_BATCHX_JOB_QUEUE": aws.job_queue,
         "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{aws.bucket}/{folder.name}",
         "HOME": str(folder),
         **(environment or {}),
     }
-    return Workspace(folder / "work", aws, variables)
+    scope = make_scope(aws, variables["SNAKEMAKE_BATCHX_S3_ROOT"])
+    return Workspace(folder / "work", aws, variables, Grants(make_client(aws, "iam"), scope))
 
 
 def keep_environment() -> dict[str, str]:
@@ -134,15 +150,18 @@ def run_command(
     return Run(done.returncode, done.stdout)
 
 
+def make_owner_keys(aws: EmbeddedAws) -> dict[str, str]:
+    """Return boto3's arguments with the account's own key."""
+    return {
+        "aws_access_key_id": aws.access_key_id,
+        "aws_secret_access_key": aws.secret_access_key,
+    }
+
+
 def make_client(aws: EmbeddedAws, service: str) -> Any:
-    """Return a boto3 client for the embedded AWS."""
-    return boto3.client(
-        service,
-        endpoint_url=aws.endpoint_url,
-        region_name=aws.region,
-        aws_access_key_id=aws.access_key_id,
-        aws_secret_access_key=aws.secret_access_key,
-    )
+    """Return a boto3 client for the embedded AWS, with the account's own key."""
+    keys = make_owner_keys(aws)
+    return boto3.client(service, endpoint_url=aws.endpoint_url, region_name=aws.region, **keys)
 
 
 def count_calls(aws: EmbeddedAws) -> dict[str, int]:

@@ -13,7 +13,6 @@ import sys
 from faults.spot_runner import SpotPlan, SpotRunner
 
 from snakemake_executor_plugin_batchx.local.identity import Identity
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.orders import StartOrder
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
@@ -39,11 +38,11 @@ class SpotQueueRunner(SpotRunner):
             self._runner.start(order)
 
 
-def make_runner(of_server: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
+def make_runner(of_server: RunnerPlan, events: RunnerEvents) -> Runner:
     """Return a runner of processes behind which hosts are taken away."""
     return SpotQueueRunner(
         events,
-        lambda own: open_runner(of_server, own, logs),
+        lambda own: open_runner(of_server, own),
         EVERY_ATTEMPT,
         random.Random(7),
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from queue_kit import make_queue
-from runs import Workspace, count_calls
+from runs import Workspace, count_calls, make_owner_keys
 
 
 def count_batch_calls(workspace: Workspace) -> Counter[str]:
@@ -124,8 +124,11 @@ def test_children_fail_are_retried_and_told_of_one_by_one(workspace: Workspace) 
 def test_what_batch_refuses_fails_its_jobs_in_batchs_words(workspace: Workspace) -> None:
     """A queue that is sound when the run looks at it, and closed when jobs come to it."""
     make_queue(workspace.aws, "closing")
+    workspace.allow(queues=("closing",))
+    owner = make_owner_keys(workspace.aws)
     workspace.write(
-        Snakefile="""
+        Snakefile=f"            OWNER = {owner}\n"
+        """
             rule all:
                 input: "good.txt", expand("bad/{n}.txt", n=range(3))
             rule good:
@@ -137,7 +140,8 @@ def test_what_batch_refuses_fails_its_jobs_in_batchs_words(workspace: Workspace)
                 localrule: True
                 run:
                     import boto3
-                    boto3.client("batch").update_job_queue(jobQueue="closing", state="DISABLED")
+                    batch = boto3.client("batch", **OWNER)
+                    batch.update_job_queue(jobQueue="closing", state="DISABLED")
                     shell("touch {output}")
             rule bad:
                 input: "closed"

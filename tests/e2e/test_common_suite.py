@@ -1,6 +1,8 @@
 """Snakemake's own suite for executors, for real on the embedded Batch."""
 
 import pytest
+from grants import Grants, make_head_environment, make_scope
+from runs import make_client
 from snakemake.common.tests import (
     TestWorkflowsLocalStorageBase,
     TestWorkflowsMinioPlayStorageBase,
@@ -8,7 +10,7 @@ from snakemake.common.tests import (
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 from snakemake_executor_plugin_batchx import ExecutorSettings
-from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws, make_environment
+from snakemake_executor_plugin_batchx.local.launch import EmbeddedAws
 
 
 class OnStandingBatch:
@@ -17,15 +19,16 @@ class OnStandingBatch:
     @pytest.fixture(autouse=True)
     def use_aws(self, embedded_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
         self.aws = embedded_aws
-        for name, value in make_environment(embedded_aws).items():
+        self.s3_root = f"s3://{embedded_aws.bucket}/common"
+        Grants(make_client(embedded_aws, "iam"), make_scope(embedded_aws, self.s3_root))
+        for name, value in make_head_environment(embedded_aws).items():
             monkeypatch.setenv(name, value)
 
     def get_executor(self) -> str:
         return "batchx"
 
     def get_executor_settings(self) -> ExecutorSettingsBase | None:
-        root = f"s3://{self.aws.bucket}/common"
-        return ExecutorSettings(job_queue=self.aws.job_queue, s3_root=root)
+        return ExecutorSettings(job_queue=self.aws.job_queue, s3_root=self.s3_root)
 
     def get_assume_shared_fs(self) -> bool:
         return False

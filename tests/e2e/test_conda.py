@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from runs import Workspace, keep_environment
+from runs import Workspace, keep_environment, make_workspace
 
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
     make_command,
-    make_environment,
     read_announcement,
     start_process,
     stop_process,
@@ -69,15 +68,7 @@ def host(tmp_path: Path) -> Iterator[CondaHost]:
 @pytest.fixture
 def workspace(tmp_path: Path, host: CondaHost) -> Workspace:
     """A folder whose runs use that AWS. The head has no conda."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    environment = {
-        **make_environment(host.aws),
-        "SNAKEMAKE_BATCHX_JOB_QUEUE": host.aws.job_queue,
-        "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{host.aws.bucket}/run",
-        "HOME": str(tmp_path),
-    }
-    return Workspace(folder, host.aws, environment)
+    return make_workspace(tmp_path, host.aws)
 
 
 def write_workflow(workspace: Workspace, *names: str, env: str = "dependencies: [tool]\n") -> None:
@@ -92,7 +83,7 @@ def read_made(workspace: Workspace, name: str) -> tuple[str, Path]:
 
 def list_keys(workspace: Workspace, suffix: str) -> list[str]:
     listed = workspace.client("s3").list_objects_v2(
-        Bucket=workspace.aws.bucket, Prefix="run/.batchx/conda/"
+        Bucket=workspace.aws.bucket, Prefix=f"{workspace.folder.parent.name}/.batchx/conda/"
     )
     return [item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(suffix)]
 
@@ -217,6 +208,7 @@ def test_pins_and_post_deploy_scripts_are_honoured(workspace: Workspace, host: C
 
 def test_data_in_s3(workspace: Workspace, host: CondaHost) -> None:
     write_workflow(workspace, "a", "b")
+    workspace.allow_data("data")
     prefix = f"s3://{host.aws.bucket}/data"
     run_conda(
         workspace,

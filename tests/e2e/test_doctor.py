@@ -20,6 +20,8 @@ from snapshots import check_snapshot, cut_error
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
 )
+from snakemake_executor_plugin_batchx.permissions.scope import S3Place
+from snakemake_executor_plugin_batchx.storage.layout import AREA
 
 SOUND_SECONDS = 5.0
 DOCTOR_SECONDS = 60
@@ -67,7 +69,14 @@ def furnish(aws: EmbeddedAws) -> None:
 
 @pytest.fixture
 def account(tmp_path: Path, doctor_aws: EmbeddedAws) -> Workspace:
-    return make_workspace(tmp_path, doctor_aws)
+    workspace = make_workspace(tmp_path, doctor_aws)
+    workspace.allow(
+        queues=tuple(QUEUES),
+        # It is the bucket's own policy, and its place, that are in the way.
+        writes=tuple(S3Place(name, "run") for name in ("locked-bucket", "irish-bucket")),
+        execution_roles=tuple(f"{ROLE}/{name}" for name in ("sound", "missing", "for-ec2")),
+    )
+    return workspace
 
 
 def examine(account: Workspace, *args: str, **environment: str) -> Run:
@@ -88,6 +97,7 @@ def list_flaws(output: str) -> str:
 
 def test_a_sound_account_is_all_ok_and_soon(account: Workspace) -> None:
     role = "arn:aws:iam::123456789012:role/batchx-local"
+    account.allow(job_roles=(f"{role}-job",), execution_roles=(f"{role}-execution",))
     args = ["--job-role", f"{role}-job", "--execution-role", f"{role}-execution"]
     seconds = []
     for _ in range(2):
@@ -182,8 +192,9 @@ def test_a_run_is_refused_before_its_first_job(name: str, account: Workspace) ->
 
 def test_a_run_in_a_sound_account_is_asked_little_and_told_nothing(account: Workspace) -> None:
     account.write(Snakefile=ONE_RULE.format(resources=""))
-    before = count_calls(account.aws)
     role = f"{ROLE}/sound"
+    account.allow(job_roles=(role,))
+    before = count_calls(account.aws)
     run = account.snakemake("--batchx-job-role", role, "--batchx-execution-role", role)
     assert run.exit_code == 0, run.output
     assert "batchx doctor" not in run.output
@@ -197,6 +208,7 @@ def test_a_run_in_a_sound_account_is_asked_little_and_told_nothing(account: Work
 
 def test_a_bucket_elsewhere_is_a_warning_of_a_run(account: Workspace) -> None:
     account.write(Snakefile=ONE_RULE.format(resources=""))
+    account.allow(area=S3Place("irish-bucket", f"run/{AREA}"))
     run = account.snakemake("--batchx-s3-root", "s3://irish-bucket/run")
     assert run.exit_code == 0, run.output
     assert run.output.count("batchx: S3 bucket irish-bucket is in eu-west-1, the queue in us-") == 1
@@ -206,6 +218,7 @@ def test_a_run_goes_on_where_nothing_may_be_looked_at(account: Workspace) -> Non
     account.write(Snakefile=ONE_RULE.format(resources=""))
     faults = BROKEN["nothing_allowed"].faults
     assert faults is not None
+    account.allow(job_roles=(f"{ROLE}/sound",))
     with serve_faults(account.aws.endpoint_url, faults) as url:
         environment = {"AWS_ENDPOINT_URL": url}
         args = ["--batchx-job-role", f"{ROLE}/sound", "--verbose"]

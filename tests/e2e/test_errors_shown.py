@@ -6,6 +6,9 @@ import pytest
 from runs import Run, Workspace
 from snapshots import check_snapshot, cut_error
 
+from snakemake_executor_plugin_batchx.permissions.scope import S3Place
+from snakemake_executor_plugin_batchx.storage.layout import AREA
+
 ONE_RULE = """
     rule one:
         output: "one.txt"
@@ -70,6 +73,7 @@ def test_unwritable_bucket(workspace: Workspace) -> None:
         Policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*",'
         f' "Action": "s3:PutObject", "Resource": "arn:aws:s3:::{bucket}/*"}}]}}',
     )
+    workspace.allow(area=S3Place(bucket, f"run/{AREA}"))
     workspace.write(Snakefile=ONE_RULE)
     run = workspace.snakemake("--batchx-s3-root", f"s3://{bucket}/run")
     check_error("unwritable_bucket", run)

@@ -1,5 +1,7 @@
 """A queue of another processor than this machine's: its runtime is a job's to build."""
 
+import re
+
 from runs import Workspace, count_calls
 
 from snakemake_executor_plugin_batchx.local.account import COMPUTE_RESOURCES
@@ -21,6 +23,7 @@ def make_queue(workspace: Workspace, instances: str) -> str:
     order = [{"order": 1, "computeEnvironment": name}]
     made = batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
     # As of AWS's own queues, whose jobs find no runtime on their hosts.
+    workspace.allow(queues=(name,))
     batch.untag_resource(resourceArn=made["jobQueueArn"], tagKeys=[LOCAL_RUNNER_TAG])
     return name
 
@@ -47,7 +50,9 @@ def test_the_job_that_builds_it_is_told_of_when_it_fails(workspace: Workspace) -
     assert "its command ended with exit code 1." in run.output
     assert "log stream bx-batchx-runtime-" in run.output
     assert count_calls(workspace.aws)["batch.SubmitJob"] == before + 1
-    events = workspace.client("logs").filter_log_events(
-        logGroupName="/aws/batch/job", logStreamNamePrefix="bx-batchx-runtime-"
+    # Of this stream alone: moto filters by no prefix, and one page ends after 10,000 events.
+    (stream,) = set(re.findall(r"log stream (bx-batchx-runtime-[^\s.]+)", run.output))
+    events = workspace.client("logs").get_log_events(
+        logGroupName="/aws/batch/job", logStreamName=stream
     )["events"]
     assert any(f"and {processor} was expected" in event["message"] for event in events)

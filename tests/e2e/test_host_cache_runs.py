@@ -117,6 +117,7 @@ def test_objects_in_s3_are_fetched_once_for_each_etag(workspace: Workspace, tmp_
     """A directory and a file of its own; the objects never pass through the head."""
     prefix = f"s3-{tmp_path.name}"
     s3, bucket = workspace.client("s3"), workspace.aws.bucket
+    workspace.allow_data(prefix)
 
     def put(content: bytes) -> None:
         for name in ("ref/index/SA", "ref/alone.fa"):

@@ -9,13 +9,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from grants import make_head_environment
 from runs import Workspace, count_calls
 from snakemake import api
 from snakemake.settings import types as settings
 
 from snakemake_executor_plugin_batchx import ExecutorSettings
 from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
-from snakemake_executor_plugin_batchx.local.launch import make_environment
 
 JOBS = 200
 """DescribeJobs tells of a hundred: of more than that their array is asked."""
@@ -127,7 +127,7 @@ def test_no_thread_is_left_in_the_head(
                 shell: "echo 1 > {output}"
             """
     )
-    for name, value in make_environment(workspace.aws).items():
+    for name, value in make_head_environment(workspace.aws).items():
         monkeypatch.setenv(name, value)
     before = {thread.name for thread in threading.enumerate()}
     with api.SnakemakeApi(settings.OutputSettings()) as snakemake_api:
@@ -164,7 +164,8 @@ def test_a_job_imports_only_what_a_job_needs(workspace: Workspace) -> None:
     package = "snakemake_executor_plugin_batchx."
     ours = {name.removeprefix(package).split(".")[0] for name in loaded if package in name}
     settings = {"settings", "s3_settings", "setting_fields", "plan"}
-    assert ours <= {"errors", "executor", "job", "packets", "spec", "storage", "version"} | settings
+    runtime = {"denials", "errors", "executor", "job", "packets", "spec", "storage", "version"}
+    assert ours <= runtime | settings
     assert {"job", "spec", "storage"} <= ours
     assert not {"moto", "werkzeug", "docker"} & set(loaded)
     assert os.environ.get("AWS_BATCH_JOB_ID") is None

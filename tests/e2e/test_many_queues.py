@@ -53,9 +53,16 @@ def aws() -> Iterator[EmbeddedAws]:
 
 def test_rules_go_to_the_queues_that_they_name(aws: EmbeddedAws, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, aws)
+    workspace.allow(
+        queues=("fair", "fargate"),
+        job_roles=(aws.job_role_arn,),
+        execution_roles=(aws.execution_role_arn,),
+    )
     workspace.write(Snakefile=WORKFLOW)
+    # On Fargate there is no instance whose role a job could have instead.
     run = workspace.snakemake(
-        *("--batchx-share", "lab1", "--batchx-execution-role", aws.execution_role_arn)
+        *("--batchx-share", "lab1", "--batchx-job-role", aws.job_role_arn),
+        *("--batchx-execution-role", aws.execution_role_arn),
     )
     assert run.exit_code == 0, run.output
     assert (workspace.folder / "here.txt").read_text() == "none\n"
@@ -88,6 +95,7 @@ def test_rules_go_to_the_queues_that_they_name(aws: EmbeddedAws, tmp_path: Path)
 def test_the_jobs_of_all_queues_are_swept(aws: EmbeddedAws, tmp_path: Path) -> None:
     """A head that is killed leaves jobs on two queues; its journal knows both."""
     workspace = make_workspace(tmp_path, aws)
+    workspace.allow(queues=("fair",))
     workspace.write(
         Snakefile="""
         rule all:
@@ -151,6 +159,7 @@ def unfold(aws: EmbeddedAws, job: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_jobs_whose_hosts_were_taken_away_fall_back(spot_aws: EmbeddedAws, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, spot_aws)
+    workspace.allow(queues=("spot",))
     workspace.write(Snakefile=SPOT_WORKFLOW)
     spot: Workspace = workspace
     run = spot.snakemake(
@@ -175,6 +184,7 @@ def test_without_a_queue_to_fall_back_on_the_job_fails_and_says_why(
     spot_aws: EmbeddedAws, tmp_path: Path
 ) -> None:
     workspace = make_workspace(tmp_path, spot_aws)
+    workspace.allow(queues=("spot",))
     workspace.write(Snakefile=SPOT_WORKFLOW)
     run = workspace.snakemake(
         *("--batchx-job-queue", "spot", "--batchx-retries", "0", "0.txt"),

@@ -73,6 +73,7 @@ def test_the_nearer_source_counts(
 def test_a_profile_sets_them_for_all_and_a_rule_for_itself(workspace: Workspace) -> None:
     workspace.write(Snakefile=WORKFLOW)
     workspace.client("logs").create_log_group(logGroupName="/lab")
+    workspace.allow(log_groups=("/lab",))
     (workspace.folder / "site").mkdir()
     (workspace.folder / "site" / "config.yaml").write_text(textwrap.dedent(PROFILE))
     run = workspace.snakemake(*("--profile", "site", "--set-resources", "plain:mem_mb=500"))
@@ -212,6 +213,7 @@ def test_a_sites_module_map_says_what_rules_run_in_and_where(
     }
     if "mapped-queue" not in queues:
         make_queue(workspace.aws, "mapped-queue")
+    workspace.allow(queues=("mapped-queue",))
     workspace.write(Snakefile=MAP_WORKFLOW)
     (workspace.folder.parent / name).write_text(textwrap.dedent(MAPS[name]))
     run = workspace.snakemake("--batchx-module-map", f"../{name}")

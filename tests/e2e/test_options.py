@@ -114,6 +114,14 @@ def world(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ):
         workspace = make_workspace(folder, aws)
         arns = furnish(aws, workspace)
+        workspace.allow(
+            queues=("option-fair", "option-fargate"),
+            job_roles=(aws.job_role_arn,),
+            execution_roles=(aws.execution_role_arn,),
+            log_groups=(LOG_GROUP,),
+            secrets=(arns["secret"].removesuffix(":key::"), arns["parameter"]),
+            consumables=("licence",),
+        )
         write_workflow(workspace.folder, image.tag, other.tag, host, arns)
         run = workspace.snakemake(
             *("--keep-going", "--batchx-job-role", aws.job_role_arn),

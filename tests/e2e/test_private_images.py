@@ -41,12 +41,12 @@ def ecr_aws(registry: TestRegistry) -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture(scope="module")
-def tool(registry: TestRegistry) -> str:
+def tool(registry: TestRegistry, ecr_aws: EmbeddedAws) -> str:
     """A private image with an ENTRYPOINT; its name by tag."""
     changes = ('ENTRYPOINT ["/bin/false"]', "ENV KEPT=yes")
     with import_busybox(files={"etc/batchx-image": "tool\n"}, changes=changes) as image:
         registry.push(image.tag, "me/tool:1")
-    return f"{registry.host}/me/tool:1"
+    return f"{ecr_aws.registry_host}/me/tool:1"
 
 
 def use_layers(runtime_cache: Path) -> dict[str, str]:
@@ -59,7 +59,9 @@ def ecr_workspace(
     tmp_path: Path, ecr_aws: EmbeddedAws, runtime: Runtime, runtime_cache: Path
 ) -> Workspace:
     """An empty folder whose runs bring the runtime to images in the registry."""
-    return make_workspace(tmp_path, ecr_aws, use_layers(runtime_cache))
+    workspace = make_workspace(tmp_path, ecr_aws, use_layers(runtime_cache))
+    workspace.allow(repositories=("me/*",))
+    return workspace
 
 
 def write_workflow(workspace: Workspace, *containers: str) -> None:
@@ -121,9 +123,9 @@ def test_a_private_image_runs_with_the_runtime_in_a_layer(
     jobs = [each["batch_job_id"] for each in ecr_workspace.read_journal("submitted")]
     (job,) = ecr_workspace.client("batch").describe_jobs(jobs=jobs)["jobs"]
     image = job["container"]["image"]
-    assert image.startswith(f"{registry.host}/batchx/127.0.0.1")
+    assert image.startswith(f"{ecr_workspace.aws.registry_host}/batchx/127.0.0.1")
     assert "@sha256:" in image
-    assert f"image {registry.host}/me/tool@sha256:" in run.output
+    assert f"image {ecr_workspace.aws.registry_host}/me/tool@sha256:" in run.output
     assert "prepared" in run.output
 
     blobs = registry.count_blobs()
@@ -152,7 +154,7 @@ def test_all_that_is_wrong_with_images_is_said_before_any_job(
     ecr_workspace: Workspace, registry: TestRegistry, tool: str, tmp_path: Path
 ) -> None:
     push_foreign_image(registry, "me/arm:1", tmp_path)
-    host = registry.host
+    host = ecr_workspace.aws.registry_host
     write_workflow(
         ecr_workspace,
         f"{host}/me/tool:2",
@@ -175,7 +177,7 @@ def test_all_that_is_wrong_with_images_is_said_before_any_job(
 
 
 def test_a_job_whose_host_has_no_token_says_so(
-    tmp_path: Path, registry: TestRegistry, tool: str, runtime_cache: Path
+    tmp_path: Path, registry: TestRegistry, runtime_cache: Path
 ) -> None:
     # The head has logged in with docker; the hosts that run the job have no token of ECR's.
     config = tmp_path / "docker"
@@ -185,6 +187,7 @@ def test_a_job_whose_host_has_no_token_says_so(
         registry.push(image.tag, "me/plain:1")
     with launch_embedded_aws(runner=DOCKER) as aws:
         workspace = make_workspace(tmp_path, aws, use_layers(runtime_cache))
+        workspace.allow(repositories=("me/*",))
         write_workflow(workspace, f"{registry.host}/me/plain:1")
         extra = {"SNAKEMAKE_BATCHX_RUNTIME": "image", "DOCKER_CONFIG": str(config)}
         run = workspace.snakemake(environment=extra)
@@ -195,19 +198,21 @@ def test_a_job_whose_host_has_no_token_says_so(
 
 
 def test_a_head_without_a_sound_token_says_so(
-    tmp_path: Path, tool: str, registry: TestRegistry, runtime_cache: Path, runtime: Runtime
+    tmp_path: Path, tool: str, registry: TestRegistry, runtime_cache: Path
 ) -> None:
     wrong = tmp_path / "wrong-password"
     wrong.write_text("not-the-password")
     access = type(registry.access)(registry.host, str(wrong))
     with launch_embedded_aws(runner=DOCKER, registry=access) as aws:
         workspace = make_workspace(tmp_path, aws, use_layers(runtime_cache))
-        write_workflow(workspace, tool)
+        workspace.allow(repositories=("me/*",))
+        image = f"{aws.registry_host}/me/tool:1"
+        write_workflow(workspace, image)
         run = workspace.snakemake()
         assert count_calls(aws).get("batch.SubmitJob", 0) == 0
     assert run.exit_code == 1
     (sentence,) = list_sentences(run)
-    assert tool in sentence
+    assert image in sentence
     assert "not-the-password" not in run.output
 
 
@@ -249,6 +254,7 @@ def test_a_login_in_secrets_manager_opens_a_registry_that_is_not_ecr(
             SecretString=json.dumps({"username": other.user, "password": other.password}),
         )
         login = f"{other.host}={secret['ARN']}"
+        ecr_workspace.allow(logins=(secret["ARN"],), execution_roles=(ecr_aws.execution_role_arn,))
         place = unpack_runtime(runtime, tmp_path / "host")
         found = {}
         for way in ("layer", f"mount:{place}"):

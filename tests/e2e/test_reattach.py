@@ -44,6 +44,8 @@ class World:
         self.prefix = prefix
         storage = ("--default-storage-provider", "s3", "--default-storage-prefix")
         self.storage = (*storage, f"s3://{workspace.aws.bucket}/{prefix}") if prefix else ()
+        if prefix:
+            workspace.allow_data(prefix)
         self.ledger = workspace.folder.parent / "ledger"
         self.gate = workspace.folder.parent / "gate"
         self.write("1")

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from runs import Run, Workspace, count_calls, keep_environment
 
+from snakemake_executor_plugin_batchx.permissions.scope import S3Place
+from snakemake_executor_plugin_batchx.storage.layout import AREA
+
 NOTHING_TO_DO = "Nothing to be done"
 
 
@@ -51,7 +54,9 @@ class S3Workspace:
 
 @pytest.fixture
 def s3(workspace: Workspace, tmp_path: Path) -> S3Workspace:
-    return S3Workspace(workspace, f"s3-{tmp_path.name}")
+    mine = S3Workspace(workspace, f"s3-{tmp_path.name}")
+    workspace.allow_data(mine.prefix)
+    return mine
 
 
 def check_done(s3: S3Workspace, *args: str) -> None:
@@ -194,6 +199,7 @@ def test_other_buckets_and_endpoints(s3: S3Workspace) -> None:
     other = f"other-{s3.prefix}".replace("_", "-").lower()
     s3.workspace.client("s3").create_bucket(Bucket=other)
     s3.workspace.client("s3").put_object(Bucket=other, Key="a.txt", Body=b"other\n")
+    s3.workspace.allow(reads=(S3Place(other, "a.txt"),))
     s3.put({"a.txt": "default\n"})
     s3.workspace.write(
         Snakefile=f"""
@@ -289,7 +295,7 @@ def test_an_output_that_cannot_be_sent_fails_its_job(s3: S3Workspace) -> None:
     with refuse(s3, "s3:PutObject", "refused/a.txt"):
         run = s3.snakemake()
     assert run.exit_code == 1
-    assert f"S3 refuses s3:PutObject on {s3.url}/refused/a.txt" in run.output
+    assert f"lacks s3:PutObject on {s3.url}/refused/a.txt" in run.output
     assert s3.see() == {}
 
 
@@ -306,7 +312,7 @@ def test_an_input_that_may_not_be_read_is_named(s3: S3Workspace) -> None:
     with refuse(s3, "s3:GetObject", "secret.txt"):
         run = s3.snakemake()
     assert run.exit_code == 1
-    assert f"S3 refuses s3:GetObject on {s3.url}/secret.txt" in run.output
+    assert f"lacks s3:GetObject on {s3.url}/secret.txt" in run.output
 
 
 def test_the_log_of_a_failed_tool_is_sent(s3: S3Workspace) -> None:
@@ -360,6 +366,7 @@ def test_a_job_asks_s3_for_what_it_needs_and_no_more(s3: S3Workspace) -> None:
     # Specs are deleted when their jobs have ended; here one is wanted back.
     versioning = {"Status": "Enabled"}
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    s3.workspace.allow(area=S3Place(bucket, f"root/{AREA}"))
     run = s3.snakemake("--batchx-s3-root", f"s3://{bucket}/root")
     assert run.exit_code == 0, run.output
     assert len(s3.see()) == 61

@@ -39,6 +39,7 @@ def test_logs_of_all_jobs_are_saved_where_that_is_asked_for(
 ) -> None:
     workspace.write(Snakefile=WORKFLOW)
     prefix = f"s3://{workspace.aws.bucket}/logs-{tmp_path.name}"
+    workspace.allow_data(f"logs-{tmp_path.name}")
     storage = ("--default-storage-provider", "s3", "--default-storage-prefix", prefix)
     run = workspace.snakemake("--batchx-logs", "all", *(storage if is_in_s3 else ()))
     assert run.exit_code == 0, run.output

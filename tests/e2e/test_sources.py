@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from runs import Workspace
@@ -338,8 +339,7 @@ def make_sprawling_project(top: Path) -> Path:
 
 def test_sources_from_everywhere(workspace: Workspace, tmp_path: Path) -> None:
     start = make_sprawling_project(tmp_path)
-    environment = workspace.environment
-    here = Workspace(start, workspace.aws, environment)
+    here = replace(workspace, folder=start)
     run = here.snakemake(
         *("--snakefile", "../flow/workflow/Snakefile", "--config", "flag=X"),
         *("--configfile", str(tmp_path / "elsewhere" / "far.yaml")),

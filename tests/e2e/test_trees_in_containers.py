@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from runs import Workspace
 from tool_images import provide_image
 
+from snakemake_executor_plugin_batchx.permissions.scope import S3Place
 from snakemake_executor_plugin_batchx.spec import SMALL_FILE_BYTES
+from snakemake_executor_plugin_batchx.storage.layout import AREA
 from snakemake_executor_plugin_batchx.storage.parts import SEND_PART_BYTES
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -142,6 +144,7 @@ def test_trees_come_back_as_they_went(docker_workspace: Workspace) -> None:
     workspace = docker_workspace
     s3 = workspace.client("s3")
     s3.create_bucket(Bucket=BUCKET)
+    workspace.allow(area=S3Place(BUCKET, f"run/{AREA}"))
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     images = {"busybox": provide_image("busybox"), "debian": provide_image("python39")}
     workspace.write(Snakefile=WORKFLOW.format(count=TREES, **images))

@@ -28,7 +28,12 @@ def aws() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture
 def workspace(tmp_path: Path, aws: EmbeddedAws) -> Workspace:
-    return make_workspace(tmp_path, aws)
+    workspace = make_workspace(tmp_path, aws)
+    workspace.allow(
+        queues=("switched-off", "narrow", "limited", "tasks", "typed", "occupied"),
+        execution_roles=(aws.execution_role_arn,),
+    )
+    return workspace
 
 
 def set_state(workspace: Workspace, queue: str, state: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grants import make_scope
 from queue_kit import make_task_role
 from runs import Workspace
 
@@ -32,6 +33,7 @@ def test_requests_as_batch_stored_them(workspace: Workspace) -> None:
     )
     role = make_task_role(workspace.aws, "mine")
     workspace.client("logs").create_log_group(logGroupName="mine")
+    workspace.allow(job_roles=(role,), execution_roles=(role,), log_groups=("mine",))
     run = workspace.snakemake(
         *("--batchx-job-role", role, "--batchx-execution-role", role),
         *("--batchx-tags", "project=flu", "who=a b,c=d", "--batchx-log-group", "mine"),
@@ -174,7 +176,10 @@ def test_data_in_s3(workspace: Workspace, root: str) -> None:
     bucket = workspace.aws.bucket
     prefix = f"s3://{bucket}/{workspace.folder.parent.name}-data"
     arguments = ["--default-storage-provider", "s3", "--default-storage-prefix", prefix]
-    environment = {"SNAKEMAKE_BATCHX_S3_ROOT": root.format(bucket=bucket)}
+    s3_root = root.format(bucket=bucket)
+    environment = {"SNAKEMAKE_BATCHX_S3_ROOT": s3_root}
+    workspace.allow(area=make_scope(workspace.aws, s3_root or prefix).area)
+    workspace.allow_data(f"{workspace.folder.parent.name}-data")
     run = workspace.snakemake(*arguments, "two.txt", environment=environment)
     assert run.exit_code == 0, run.output
     key = f"{workspace.folder.parent.name}-data/two.txt"
@@ -189,6 +194,7 @@ def test_data_in_s3(workspace: Workspace, root: str) -> None:
 def test_data_in_s3_is_refused_where_it_cannot_be_seen(workspace: Workspace) -> None:
     workspace.write(Snakefile='rule one:\n    output: "one.txt"\n    shell: "echo 1 > {output}"\n')
     prefix = f"s3://{workspace.aws.bucket}/x"
+    workspace.allow_data("x")
     run = workspace.snakemake(
         *("--default-storage-provider", "s3", "--default-storage-prefix", prefix),
         *("--batchx-job-queue", "local", "one.txt"),

@@ -36,7 +36,12 @@ def make_side(case: Case, workspace: Workspace, heads: WarmHeads, name: str, mod
     folder = workspace.folder / name
     folder.mkdir()
     executor = LOCAL if name == "local" else BATCHX
-    prefix = f"{workspace.folder.parent.name}-{name}" if mode == "s3" else None
+    own = workspace.folder.parent.name
+    prefix = f"{own}-{name}" if mode == "s3" else None
+    # What workflows address by storage() they keep below their S3 root.
+    for place in (f"{own}/kept", prefix):
+        if place:
+            workspace.allow_data(place)
     side = Side(case, replace(workspace, folder=folder), heads, executor, prefix)
     side.prepare()
     return side
@@ -67,7 +72,8 @@ def check_refusal(step: Step, batchx: Side) -> None:
 def _nothing_stored_tells_a_secret(embedded_aws: EmbeddedAws) -> Iterator[None]:
     """When all workflows have run: no job, definition, log or object holds what must not leak."""
     yield
-    secrets = (LAB_TOKEN.encode(), embedded_aws.secret_access_key.encode())
+    keys = (embedded_aws.secret_access_key, embedded_aws.head_secret_access_key)
+    secrets = tuple(each.encode() for each in (LAB_TOKEN, *keys))
     stored = list(iter_stored(embedded_aws))
     assert [place for place, text in stored if any(secret in text for secret in secrets)] == []
 

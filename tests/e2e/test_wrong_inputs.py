@@ -107,6 +107,12 @@ def register_definitions(batch: Any) -> None:
 
 
 def run_wrong(case: WrongInput, workspace: Workspace, heads: WarmHeads) -> Run:
+    workspace.allow(
+        queues=tuple(QUEUES),
+        job_roles=(ROLE,),
+        execution_roles=(ROLE,),
+        consumables=("licences", "seats"),
+    )
     files = {"Snakefile": case.make_snakefile(), **case.files}
     for name, text in files.items():
         (workspace.folder / name).write_text(text, encoding="utf-8")

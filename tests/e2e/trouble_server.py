@@ -26,6 +26,7 @@ from snakemake_executor_plugin_batchx.local.orders import StartOrder
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
 from snakemake_executor_plugin_batchx.local.serving import (
+    IsAssumable,
     RunnerPlan,
     open_runner,
     serve_embedded_aws,
@@ -65,6 +66,7 @@ class ListeningSink:
         self.has_group = logs.has_group
         self.create_group = logs.create_group
         self.create_stream = logs.create_stream
+        self.make_stream_arn = logs.make_stream_arn
 
     def put(self, group: str, stream: str, messages: Sequence[str]) -> None:
         """See LogSink."""
@@ -76,13 +78,14 @@ class ListeningSink:
 class TroubleRunner:
     """Implements Runner around another one, and stands between it and the engine."""
 
-    def __init__(self, of_server: RunnerPlan, engine: Engine, logs: LogSink, clock: HastyClock):
+    def __init__(self, of_server: RunnerPlan, engine: Engine, clock: HastyClock):
         self._engine = engine
         self._clock = clock
         self._orders: dict[str, StartOrder] = {}
         self._taken: set[str] = set()
-        sink = ListeningSink(logs, self._hear)
-        self._runner = open_runner(of_server, self, sink)
+        sink = ListeningSink(of_server.agent.logs, self._hear)
+        agent = dataclasses.replace(of_server.agent, logs=sink)
+        self._runner = open_runner(dataclasses.replace(of_server, agent=agent), self)
         self.stop, self.kill, self.close = (
             self._runner.stop,
             self._runner.kill,
@@ -131,12 +134,16 @@ def main(base: str, own: str) -> None:
     """Serve until stdin ends."""
     clock = HastyClock()
 
-    def make_runner(of_server: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
+    def make_runner(of_server: RunnerPlan, events: RunnerEvents) -> Runner:
         # The engine is who is told of all ends.
-        return TroubleRunner(of_server, cast("Engine", events), logs, clock)
+        return TroubleRunner(of_server, cast("Engine", events), clock)
 
     def make_batch(
-        capacity: Capacity, identity: Identity, grace_seconds: float, tags: Mapping[str, str]
+        capacity: Capacity,
+        identity: Identity,
+        grace_seconds: float,
+        tags: Mapping[str, str],
+        is_assumable: IsAssumable,
     ) -> Batch:
         return Batch(
             capacity,
@@ -144,6 +151,7 @@ def main(base: str, own: str) -> None:
             read_now=clock.read,
             grace_seconds=grace_seconds,
             queue_tags=tags,
+            is_assumable=is_assumable,
         )
 
     with serve_embedded_aws(

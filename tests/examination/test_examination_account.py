@@ -55,7 +55,7 @@ def refuse(code: str) -> AwsError:
     [
         ({"Account": "1", "Arn": "arn:me"}, "ok", "account 1 as arn:me"),
         (refuse("ExpiredToken"), "failed", "have expired"),
-        (refuse("AccessDenied"), "warning", "lack sts:GetCallerIdentity"),
+        (refuse("AccessDenied"), "warning", "The identity could not be looked at"),
         (refuse("Throttling"), "warning", "AWS answers Throttling"),
     ],
 )

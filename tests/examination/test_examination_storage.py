@@ -71,7 +71,8 @@ def test_what_a_run_cannot_do_without_is_a_failure(
     store = Store(call, explain_refusal(operation, "bucket", "run/probe", DENIED))
     finding = look(store)
     assert finding.status == "failed"
-    assert finding.text == f"S3 refuses {permission} on s3://bucket/run/probe"
+    who = "The credentials of this machine"
+    assert finding.text == f"{who} lack {permission} on s3://bucket/run/probe (no)"
     assert store.objects == {}
 
 
@@ -124,7 +125,7 @@ class Ecr:
 
 
 DENIED_LOGIN = EcrError(
-    "AWS refuses ecr:GetAuthorizationToken: the credentials in use lack that permission (no).",
+    "User me of account 123456789012 lacks ecr:GetAuthorizationToken: add it to its policies.",
     "AccessDeniedException",
 )
 NO_ANSWER = EcrError("ECR of eu-west-1 did not answer ecr:GetAuthorizationToken: late.", "")
@@ -136,8 +137,8 @@ NO_ANSWER = EcrError("ECR of eu-west-1 did not answer ecr:GetAuthorizationToken:
         (Ecr(), "batchx/", True, "ok", "repositories below batchx/ are made as needed"),
         (Ecr(None, "lab"), "lab", True, "ok", f"{HOST} hands out a login and has repository lab"),
         (Ecr(), "lab", True, "failed", "ECR repository lab (--batchx-repository) does not exist"),
-        (Ecr(DENIED_LOGIN), "batchx/", True, "failed", "AWS refuses ecr:GetAuthorizationToken"),
-        (Ecr(DENIED_LOGIN), "batchx/", False, "warning", "lack ecr:GetAuthorizationToken"),
+        (Ecr(DENIED_LOGIN), "batchx/", True, "failed", "lacks ecr:GetAuthorizationToken"),
+        (Ecr(DENIED_LOGIN), "batchx/", False, "warning", "lacks ecr:GetAuthorizationToken"),
         (Ecr(NO_ANSWER), "batchx/", True, "warning", "did not answer"),
     ],
 )

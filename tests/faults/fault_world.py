@@ -12,12 +12,12 @@ from json import dumps
 from pathlib import Path
 
 from e2e.runs import keep_environment, make_client
+from grants import Grants, make_head_environment, make_scope
 
 from faults.fault_plan import FaultRates
 from faults.server_record import ServerRecord
 from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
-    make_environment,
     read_announcement,
     start_process,
     stop_process,
@@ -58,13 +58,15 @@ def open_world(folder: Path, seed: int, hardship: Hardship) -> Iterator[World]:
         port = undo.enter_context(_launch_proxy(folder, seed, hardship, aws))
         environment = {
             **{k: v for k, v in keep_environment().items() if k != "PYTHONPATH"},
-            **make_environment(aws),
+            **make_head_environment(aws),
             "AWS_ENDPOINT_URL_BATCH": f"http://127.0.0.1:{port}",
             "SNAKEMAKE_BATCHX_JOB_QUEUE": aws.job_queue,
             "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{aws.bucket}/trial",
             "HOME": str(folder),
             "PYTHONUNBUFFERED": "1",
         }
+        scope = make_scope(aws, environment["SNAKEMAKE_BATCHX_S3_ROOT"])
+        Grants(make_client(aws, "iam"), scope)
         record = ServerRecord(make_client(aws, "batch"), aws.job_queue)
         yield World(aws, environment, record)
 

@@ -13,7 +13,6 @@ import sys
 
 from faults.spot_runner import SpotPlan, SpotRunner
 from snakemake_executor_plugin_batchx.local.identity import Identity
-from snakemake_executor_plugin_batchx.local.log_sink import LogSink
 from snakemake_executor_plugin_batchx.local.placement import Capacity
 from snakemake_executor_plugin_batchx.local.runners import Runner, RunnerEvents
 from snakemake_executor_plugin_batchx.local.serving import (
@@ -38,8 +37,8 @@ def main(arguments: list[str]) -> None:
     plan = SpotPlan(options.spot_rate, options.spot_seconds, DEFAULT_RETRIES + 1)
     drawing = random.Random(options.seed)
 
-    def make_runner(of_server: RunnerPlan, events: RunnerEvents, logs: LogSink) -> Runner:
-        return SpotRunner(events, lambda own: open_runner(of_server, own, logs), plan, drawing)
+    def make_runner(of_server: RunnerPlan, events: RunnerEvents) -> Runner:
+        return SpotRunner(events, lambda own: open_runner(of_server, own), plan, drawing)
 
     with serve_embedded_aws(
         CAPACITY, Identity(), grace_seconds=options.grace_seconds, make_runner=make_runner
