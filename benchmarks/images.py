@@ -202,7 +202,7 @@ def measure_derivation(runtime: Runtime) -> tuple[Cost, Cost]:
         registry = stack.enter_context(run_registry(folder))
         aws = stack.enter_context(launch_embedded_aws(registry=registry.access))
         registry.push(provide_image(IMAGE), "me/tool:1")
-        name = f"{registry.host}/me/tool:1"
+        name = f"{aws.registry_host}/me/tool:1"
         return derive(aws, runtime, name), derive(aws, runtime, name)
 
 

@@ -20,7 +20,7 @@ def main() -> None:
     """Serve."""
     objects = Objects(sys.argv[1])
     with serve_embedded_aws(
-        ENDLESS, Identity(), make_runner=lambda plan, events, logs: InstantRunner(events, objects)
+        ENDLESS, Identity(), make_runner=lambda plan, events: InstantRunner(events, objects)
     ) as aws:
         print(json.dumps(dataclasses.asdict(aws)), flush=True)
         sys.stdin.read()

@@ -10,8 +10,10 @@ from snakemake_executor_plugin_batchx.cli import (
     demo,
     doctor,
     image,
+    infra,
     jobs,
     local,
+    policy,
     runtime,
     sync,
 )
@@ -21,7 +23,7 @@ from snakemake_executor_plugin_batchx.version import __version__
 CLOSED_PIPE = 128 + 13
 """As of a program that SIGPIPE ends."""
 
-COMMANDS = (definitions, demo, doctor, image, jobs, local, runtime, sync)
+COMMANDS = (definitions, demo, doctor, image, infra, jobs, local, policy, runtime, sync)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import argparse
 import os
 from contextlib import ExitStack
 
-from snakemake_executor_plugin_batchx.aws.errors import LOCAL_NEEDS_NONE
+from snakemake_executor_plugin_batchx.aws.credential_words import LOCAL_NEEDS_NONE
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings

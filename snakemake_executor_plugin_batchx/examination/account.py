@@ -4,7 +4,8 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from snakemake_executor_plugin_batchx.aws.account import AccountGateway
-from snakemake_executor_plugin_batchx.aws.errors import CREDENTIAL_SENTENCES, SKEWED_CODE, AwsError
+from snakemake_executor_plugin_batchx.aws.credential_words import TROUBLES
+from snakemake_executor_plugin_batchx.aws.errors import SKEWED_CODE, AwsError
 from snakemake_executor_plugin_batchx.checks.finding import Finding, judge_trouble, split_sentence
 from snakemake_executor_plugin_batchx.checks.identity import judge_credentials, judge_identity
 from snakemake_executor_plugin_batchx.checks.log_groups import judge_log_group
@@ -50,10 +51,11 @@ class Examiner:
         except AwsError as error:
             if error.code == SKEWED_CODE:
                 return []
-            if error.code in CREDENTIAL_SENTENCES:
-                return [split_sentence(CREDENTIALS, str(error))]
+            refused = judge_credentials(error.code)
+            if refused is None and error.code in TROUBLES:
+                refused = split_sentence(CREDENTIALS, str(error))
             return [
-                judge_credentials(error.code)
+                refused
                 or judge_trouble(CREDENTIALS, "The identity", IDENTITY, error.code, str(error))
             ]
 

@@ -168,7 +168,8 @@ class Doctor:
         platforms = self._queues.list_known()
         return [
             *untold,
-            *(finding for view in views for finding in _judge_view(view)),
+            # Queues may share a compute environment.
+            *dict.fromkeys(finding for view in views for finding in _judge_view(view)),
             *self._iter_runtimes(platforms),
             *self._iter_missing_roles(platforms),
         ]
