@@ -62,6 +62,18 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Principal:
+    """Who makes calls: what IAM calls its `kind`, its name without a path, and its account.
+
+    Of a role's session it is the role's name, of an account's root user none.
+    """
+
+    kind: str
+    name: str
+    account: str
+
+
+@dataclass(frozen=True)
 class Denial:
     """What AWS tells of a call that it denies; "" stands for what it does not tell.
 
@@ -197,7 +209,7 @@ _WHY = re.compile(
     r"(?:[^:]{0,80}: (?P<policy>arn:[^\s,;)]*[^\s,;).]))?"
 )
 
-_PRINCIPAL = re.compile(
+PRINCIPAL = re.compile(
     r"arn:[\w-]+:(?:sts|iam)::(?P<account>[^:]*):"
     r"(?P<kind>assumed-role|role|user|federated-user|root)(?:/(?P<path>.+))?"
 )
@@ -272,21 +284,32 @@ def name_principal(principal: str, party: Party) -> tuple[str, bool]:
     """Return what a sentence begins with on who lacks something, and whether it is a plural."""
     if not principal:
         return capitalize(party.text), party.is_plural
-    found = _PRINCIPAL.fullmatch(principal)
-    if found is None:
+    who = read_principal(principal)
+    if who is None:
         return f"{'Service' if '.amazonaws.com' in principal else 'User'} {principal}", False
-    kind, path = found["kind"], found["path"] or ""
-    of = f"of account {found['account']}"
-    if kind == "root":
+    of = f"of account {who.account}"
+    if who.kind == "root":
         return f"The root user {of}", False
-    if kind in {"user", "federated-user"}:
-        return f"User {path.rpartition('/')[2]} {of}", False
-    # Only the sessions of a role are named without its path.
-    role = path.partition("/")[0] if kind == "assumed-role" else path.rpartition("/")[2]
-    sso = SSO_ROLE.fullmatch(role)
+    if who.kind in {"user", "federated-user"}:
+        return f"User {who.name} {of}", False
+    sso = SSO_ROLE.fullmatch(who.name)
     if sso:
-        return f"Permission set {sso['set']} of IAM Identity Center (role {role}) {of}", False
-    return f"{capitalize(party.role)} {role} {of}", False
+        return f"Permission set {sso['set']} of IAM Identity Center (role {who.name}) {of}", False
+    return f"{capitalize(party.role)} {who.name} {of}", False
+
+
+def read_principal(arn: str) -> Principal | None:
+    """Return whom an ARN stands for, None where it is no user's, role's or session's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    """
+    found = PRINCIPAL.fullmatch(arn)
+    if found is None:
+        return None
+    kind, path = found["kind"], found["path"] or ""
+    # Only the sessions of a role are named without its path.
+    name = path.partition("/")[0] if kind == "assumed-role" else path.rpartition("/")[2]
+    return Principal(kind, name, found["account"])
 
 
 def quote_words(message: str) -> str:

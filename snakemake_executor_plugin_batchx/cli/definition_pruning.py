@@ -23,8 +23,7 @@ from snakemake_executor_plugin_batchx.cli.definition_lines import (
     count_definitions,
     print_definitions,
 )
-
-YES = ("y", "yes")
+from snakemake_executor_plugin_batchx.cli.questions import is_yes
 
 
 class DefinitionKeeper(Protocol):
@@ -56,7 +55,7 @@ def prune(
     if args.dry_run:
         say(f"{count} would be deregistered")
         return 0
-    if not args.yes and ask(f"Deregister {count}? [y/N] ").strip().lower() not in YES:
+    if not args.yes and not is_yes(ask(f"Deregister {count}? [y/N] ")):
         say("nothing was deregistered")
         return 0
     problems = deregister(keeper, chosen)

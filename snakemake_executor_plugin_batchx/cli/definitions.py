@@ -19,13 +19,11 @@ from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options
 from snakemake_executor_plugin_batchx.cli.batch_access import QUEUE_VARIABLE, open_batch, say
 from snakemake_executor_plugin_batchx.cli.definition_lines import make_record, print_definitions
 from snakemake_executor_plugin_batchx.cli.definition_pruning import prune
+from snakemake_executor_plugin_batchx.cli.questions import INTERRUPTED, ask_terminal
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE
 
 OLDER_THAN_DAYS = 30
-
-INTERRUPTED = 130
-"""What shells give a command that Ctrl-C ended."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -192,9 +190,3 @@ def run_prune(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("interrupted: run it again to go on")
         return INTERRUPTED
-
-
-def ask_terminal(question: str) -> str:
-    """Return the line that the user answers with; nothing at the end of the input."""
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline()

@@ -9,14 +9,13 @@ from snakemake_executor_plugin_batchx.aws.account import AccountGateway
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.cli.aws_options import add_aws_options, open_aws
 from snakemake_executor_plugin_batchx.cli.batch_access import say
-from snakemake_executor_plugin_batchx.cli.definition_pruning import YES
-from snakemake_executor_plugin_batchx.cli.definitions import INTERRUPTED, ask_terminal
 from snakemake_executor_plugin_batchx.cli.infra_down import Demolition
 from snakemake_executor_plugin_batchx.cli.infra_options import (
     add_name,
     add_stack_options,
     read_stack_options,
 )
+from snakemake_executor_plugin_batchx.cli.questions import INTERRUPTED, ask_terminal, is_yes
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.infra.change import Change, plan_change
 from snakemake_executor_plugin_batchx.infra.deploy import (
@@ -308,4 +307,4 @@ def confirm(lines: list[str], *, is_agreed: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise BatchxError("There is no terminal on which to ask whether to go on: give --yes.")
-    return ask_terminal(question).strip().lower() in YES
+    return is_yes(ask_terminal(question))

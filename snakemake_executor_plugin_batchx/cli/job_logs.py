@@ -24,6 +24,7 @@ from snakemake_executor_plugin_batchx.cli.batch_access import (
     say,
 )
 from snakemake_executor_plugin_batchx.cli.job_watch import JobWatch
+from snakemake_executor_plugin_batchx.cli.questions import INTERRUPTED
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.logs.gateway import LogEvent, LogsGateway, NoLogError
 from snakemake_executor_plugin_batchx.logs.reading import follow_events, iter_log_events
@@ -34,9 +35,6 @@ from snakemake_executor_plugin_batchx.logs.streams import (
     list_containers,
 )
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE
-
-INTERRUPTED = 128 + 2
-"""As of a program that SIGINT ends."""
 
 MAX_CHILDREN_TOLD = 20
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from snakemake_executor_plugin_batchx.aws.s3_access import S3Access, open_s3
+from snakemake_executor_plugin_batchx.cli.questions import INTERRUPTED
 from snakemake_executor_plugin_batchx.cli.s3_options import add_s3_options, read_s3_options
 from snakemake_executor_plugin_batchx.cli.sync_progress import Progress
 from snakemake_executor_plugin_batchx.errors import BatchxError
@@ -24,9 +25,6 @@ from snakemake_executor_plugin_batchx.storage.words import (
     format_size,
     show_name,
 )
-
-INTERRUPTED = 130
-"""What shells tell of a program that Ctrl-C ended."""
 
 DESCRIPTION = """\
 Bring a folder, or what is below a prefix in S3, to another place: only what differs moves, and

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
-from snakemake_executor_plugin_batchx.infra.asking import ask_aws
+from snakemake_executor_plugin_batchx.infra.asking import ask_aws, iter_pages
 
 GONE = "NoSuchEntity"
 
@@ -50,25 +50,20 @@ class PolicyAttachments:
 
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
         """
-        found: list[Holder] = []
         # As a permissions boundary it cannot be detached, and has nothing to do with what we say.
         request = {"PolicyArn": policy_arn, "PolicyUsageFilter": "PermissionsPolicy"}
-        while True:
-            call = functools.partial(self._client.list_entities_for_policy, **request)
-            try:
-                answer: dict[str, Any] = ask_aws("iam:ListEntitiesForPolicy", call)
-            except AwsError as error:
-                if error.code == GONE:
-                    return []
-                raise
-            found += [
+        list_page = self._client.list_entities_for_policy
+        try:
+            return [
                 Holder(kind, str(each[f"{kind}Name"]))
+                for page in iter_pages("iam:ListEntitiesForPolicy", list_page, request, "Marker")
                 for kind in KINDS
-                for each in answer.get(f"Policy{kind}s", ())
+                for each in page.get(f"Policy{kind}s", ())
             ]
-            if not answer.get("IsTruncated"):
-                return found
-            request["Marker"] = answer["Marker"]
+        except AwsError as error:
+            if error.code == GONE:
+                return []
+            raise
 
     def detach(self, policy_arn: str, holder: Holder) -> None:
         """Take a policy from who has it; one who is gone does not matter."""

@@ -1,6 +1,5 @@
 """The CloudFormation calls that make, change and end a stack, and what they answer."""
 
-import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
-from snakemake_executor_plugin_batchx.infra.asking import ask_aws
+from snakemake_executor_plugin_batchx.infra.asking import ask_aws, iter_pages
 from snakemake_executor_plugin_batchx.infra.part import STACK_MARK
 
 CAPABILITIES = ["CAPABILITY_IAM"]
@@ -16,6 +15,8 @@ CAPABILITIES = ["CAPABILITY_IAM"]
 
 NO_SUCH_STACK = re.compile(r"Stack (?:with id|\[?[A-Za-z]).*does not exist")
 NO_UPDATES = "No updates are to be performed"
+
+TOKEN = "NextToken"  # noqa: S105 - the name of a member
 
 
 class StackClient(Protocol):
@@ -122,15 +123,8 @@ class StackGateway:
 
     def list_stacks(self) -> list[Stack]:
         """Return all stacks of the region that are not deleted, whoever's they are."""
-        found: list[Stack] = []
-        request: dict[str, str] = {}
-        while True:
-            call = functools.partial(self._client.describe_stacks, **request)
-            answer = ask_aws("cloudformation:DescribeStacks", call)
-            found += map(interpret_stack, answer["Stacks"])
-            if not answer.get("NextToken"):
-                return found
-            request["NextToken"] = answer["NextToken"]
+        pages = iter_pages("cloudformation:DescribeStacks", self._client.describe_stacks, {}, TOKEN)
+        return [interpret_stack(each) for page in pages for each in page["Stacks"]]
 
     def create_stack(self, name: str, order: StackOrder) -> None:
         """Begin to make a stack.
@@ -169,37 +163,32 @@ class StackGateway:
         """
         seen = set(known)
         found: list[StackEvent] = []
-        request = {"StackName": arn}
-        while True:
-            answer = ask_aws(
-                "cloudformation:DescribeStackEvents",
-                lambda: self._client.describe_stack_events(**request),
-            )
-            for event in map(interpret_event, answer["StackEvents"]):
+        for page in iter_pages(
+            "cloudformation:DescribeStackEvents",
+            self._client.describe_stack_events,
+            {"StackName": arn},
+            TOKEN,
+        ):
+            for event in map(interpret_event, page["StackEvents"]):
                 if event.identifier in seen:
                     return found[::-1]
                 found.append(event)
-            if not answer.get("NextToken"):
-                return found[::-1]
-            request["NextToken"] = answer["NextToken"]
+        return found[::-1]
 
     def list_resources(self, name: str) -> dict[str, str]:
         """Return what a stack holds: the name in its template → the type."""
-        found: dict[str, str] = {}
-        request = {"StackName": name}
-        while True:
-            answer = ask_aws(
-                "cloudformation:ListStackResources",
-                lambda: self._client.list_stack_resources(**request),
-            )
-            found |= {
-                each["LogicalResourceId"]: each["ResourceType"]
-                for each in answer["StackResourceSummaries"]
-                if each.get("ResourceStatus") != "DELETE_COMPLETE"
-            }
-            if not answer.get("NextToken"):
-                return found
-            request["NextToken"] = answer["NextToken"]
+        pages = iter_pages(
+            "cloudformation:ListStackResources",
+            self._client.list_stack_resources,
+            {"StackName": name},
+            TOKEN,
+        )
+        return {
+            each["LogicalResourceId"]: each["ResourceType"]
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if each.get("ResourceStatus") != "DELETE_COMPLETE"
+        }
 
 
 def interpret_stack(described: Mapping[str, Any]) -> Stack:

@@ -1,16 +1,13 @@
 """Where a stack is, and who is about to make or change it."""
 
-import re
 from collections.abc import Mapping
 
-PRINCIPAL = re.compile(
-    r"arn:[\w-]+:(?:iam|sts)::\d*:(?P<kind>user|assumed-role|federated-user|root)(?:/(?P<path>.+))?"
-)
-"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
+from snakemake_executor_plugin_batchx.denials import read_principal
 
 KINDS = {
     "user": "user",
     "federated-user": "federated user",
+    "role": "role",
     "assumed-role": "role",
     "root": "the root user",
 }
@@ -26,11 +23,5 @@ def describe_place(identity: Mapping[str, str], region: str) -> str:
 
 def name_principal(arn: str) -> str:
     """Return what people call a principal."""
-    found = PRINCIPAL.fullmatch(arn)
-    if found is None:
-        return arn
-    path = found["path"] or ""
-    # A session's name follows that of its role; a user may have a path before its own.
-    parts = path.split("/")
-    name = parts[0] if found["kind"] == "assumed-role" else parts[-1]
-    return f"{KINDS[found['kind']]} {name}".rstrip()
+    who = read_principal(arn)
+    return arn if who is None else f"{KINDS[who.kind]} {who.name}".rstrip()

@@ -3,12 +3,11 @@
 Deleting a queue ends its jobs as well, but after what they write to is gone.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.infra.asking import ask_aws
+from snakemake_executor_plugin_batchx.infra.asking import ask_aws, iter_pages
 
 LIVE_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 GONE_STATUSES = frozenset({"DELETING", "DELETED"})
@@ -97,14 +96,8 @@ class QueueCloser:
         """Yield the ids of jobs that have not ended; of an array, the parent's."""
         for status in LIVE_STATUSES:
             request = {"jobQueue": queue, "jobStatus": status}
-            while True:
-                answer = ask_aws(
-                    "batch:ListJobs", functools.partial(self._client.list_jobs, **request)
-                )
-                yield from (str(each["jobId"]) for each in answer["jobSummaryList"])
-                if not answer.get("nextToken"):
-                    break
-                request["nextToken"] = answer["nextToken"]
+            for page in iter_pages("batch:ListJobs", self._client.list_jobs, request):
+                yield from (str(each["jobId"]) for each in page["jobSummaryList"])
 
     def _terminate(self, job: str) -> None:
         ask_aws("batch:TerminateJob", lambda: self._client.terminate_job(jobId=job, reason=REASON))

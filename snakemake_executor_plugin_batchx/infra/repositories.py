@@ -1,14 +1,14 @@
 """The repositories in ECR that runs on a stack made, and their end."""
 
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.batch.gateway import chunk
 from snakemake_executor_plugin_batchx.images import push, recipe
-from snakemake_executor_plugin_batchx.infra.asking import ask_aws
+from snakemake_executor_plugin_batchx.infra.asking import ask_aws, iter_pages
 
 IMAGE_TAGS = (recipe.TAG_PREFIX, push.TAG_PREFIX)
 """What the tags of images begin with that batchx derived or pushed (images/)."""
@@ -52,7 +52,7 @@ class Repositories:
 
     def list_repositories(self, prefix: str, others: Collection[str] = ()) -> list[Repository]:
         """Return the repositories whose names begin so, but not with one of the others."""
-        pages = _iter_pages("ecr:DescribeRepositories", self._client.describe_repositories, {})
+        pages = iter_pages("ecr:DescribeRepositories", self._client.describe_repositories, {})
         names = [
             str(each["repositoryName"]) for page in pages for each in page.get("repositories", ())
         ]
@@ -70,7 +70,7 @@ class Repositories:
 
     def _list_images(self, name: str) -> list[dict[str, str]]:
         request = {"repositoryName": name}
-        pages = _iter_pages("ecr:ListImages", self._client.list_images, request)
+        pages = iter_pages("ecr:ListImages", self._client.list_images, request)
         return [image for page in pages for image in page.get("imageIds", ())]
 
     def delete(self, name: str) -> bool:
@@ -112,13 +112,3 @@ class Repositories:
             if still == left:
                 return
             left = still
-
-
-def _iter_pages(action: str, call: Any, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    token: dict[str, str] = {}
-    while True:
-        answer: dict[str, Any] = ask_aws(action, functools.partial(call, **request, **token))
-        yield answer
-        if not answer.get("nextToken"):
-            return
-        token = {"nextToken": answer["nextToken"]}

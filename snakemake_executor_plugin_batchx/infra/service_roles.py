@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
+from snakemake_executor_plugin_batchx.denials import DENIED_CODES
 from snakemake_executor_plugin_batchx.infra.asking import ask_aws
 from snakemake_executor_plugin_batchx.infra.options import StackOptions
 
@@ -31,7 +32,6 @@ THERE_ALREADY = re.compile("has been taken in this account|already exists")
 """Where the first is from: tests/aws_messages/stacks.json; the embedded IAM says the other."""
 
 NO_ROLE = "NoSuchEntity"
-DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class IamClient(Protocol):
@@ -68,7 +68,7 @@ def provide_service_role(client: IamClient, service: str, tell: Callable[[str], 
     except AwsError as error:
         if THERE_ALREADY.search(str(error)):
             return
-        if is_there is None and error.code in DENIED:
+        if is_there is None and error.code in DENIED_CODES:
             tell(
                 f"whether the account has the role {ROLES[service]} is unknown, for iam:GetRole is "
                 f"not allowed, nor is iam:CreateServiceLinkedRole; without it {LACKED[service]}"
@@ -89,7 +89,7 @@ def _find_role(client: IamClient, name: str) -> bool | None:
     except AwsError as error:
         if error.code == NO_ROLE:
             return False
-        if error.code in DENIED:
+        if error.code in DENIED_CODES:
             return None
         raise
     return True

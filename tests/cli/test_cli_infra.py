@@ -13,8 +13,8 @@ from infra.scripted_stacks import ScriptedStacks
 from simulated_time import SimulatedTime
 
 from snakemake_executor_plugin_batchx.cli import main
-from snakemake_executor_plugin_batchx.cli.definitions import INTERRUPTED
 from snakemake_executor_plugin_batchx.cli.infra import end_softly, find_deletable, find_settled
+from snakemake_executor_plugin_batchx.cli.questions import INTERRUPTED
 from snakemake_executor_plugin_batchx.infra.deploy import StackMaker
 from snakemake_executor_plugin_batchx.infra.gateway import StackGateway, StackOrder
 from snakemake_executor_plugin_batchx.infra.part import STACK_MARK

@@ -84,7 +84,7 @@ def test_what_batchx_calls_itself_is_listed() -> None:
         for module in modules
         if module.stem != "administration"
         for action in re.findall(r'ask_aws\(\s*"(\w+:\w+)"', module.read_text(encoding="utf-8"))
-        + re.findall(r'_iter_pages\("(\w+:\w+)"', module.read_text(encoding="utf-8"))
+        + re.findall(r'iter_pages\(\s*"(\w+:\w+)"', module.read_text(encoding="utf-8"))
     }
     own = {action for actions in OWN_ACTIONS.values() for action in actions}
     detaching = {f"iam:Detach{kind}Policy" for kind in ("User", "Group", "Role")}
