@@ -86,5 +86,5 @@ def plan_recipe(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         roots=tuple(sorted(name for name in find_roots() if name in needed)),
         versions={name: found.version for name, found in needed.items()},
-        files=list_own_files(also=("account_build",)),
+        files=list_own_files(also=("account_build", "runtime")),
     )

@@ -162,6 +162,7 @@ def hash_files(files: Mapping[str, Path]) -> str:
     whole = hashlib.sha256()
     for name, path in sorted(files.items()):
         content = path.read_bytes()
-        whole.update(f"{name} {len(content)} {path.stat().st_mode & 0o111}\n".encode())
+        is_executable = bool(path.stat().st_mode & 0o111)
+        whole.update(f"{name} {len(content)} {is_executable}\n".encode())
         whole.update(content)
     return whole.hexdigest()

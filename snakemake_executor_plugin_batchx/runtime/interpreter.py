@@ -74,10 +74,14 @@ class Machine:
     processor: str
     libc: str
     implementation: str
+    is_runtime: bool = False
+    """Whether this Python is a job runtime itself, of which none can be made."""
 
     @property
     def problem(self) -> str | None:
         """Why a runtime cannot be built; None if it can."""
+        if self.is_runtime:
+            return "this Python is a job runtime itself"
         return find_problem(self.system, self.processor, self.libc, self.implementation)
 
     @property
@@ -89,7 +93,8 @@ class Machine:
 def inspect_machine() -> Machine:
     """Describe the machine and the Python that run this."""
     processor, python = platform.machine(), platform.python_implementation()
-    return Machine(platform.system(), processor, _read_libc(), python)
+    is_runtime = sys.base_prefix == RUNTIME_PREFIX
+    return Machine(platform.system(), processor, _read_libc(), python, is_runtime)
 
 
 def inspect_interpreter() -> Interpreter:

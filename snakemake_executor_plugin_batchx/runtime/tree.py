@@ -33,21 +33,8 @@ PLUGIN_FOLDER = "plugin"
 
 PACKAGE = "snakemake_executor_plugin_batchx"
 
-OWN_LEFT_OUT = (
-    "account_build",
-    "batch",
-    "checks",
-    "cli",
-    "examination",
-    "examples",
-    "images",
-    "local",
-    "logs",
-    "reference",
-    "status",
-    "__pycache__",
-)
-"""Parts of this plugin that only the head needs."""
+JOB_PARTS = ("job", "plan", "storage")
+"""The folders of this plugin that jobs need, beside the modules that stand in none."""
 
 CHECKED_MODULES = ("snakemake.cli", "snakemake.api", "boto3", "ssl", "sqlite3", "lzma", "bz2")
 
@@ -107,11 +94,12 @@ def list_own_files(also: Collection[str] = ()) -> dict[str, Path]:
     They are what jobs need, and the parts named by `also`.
     """
     top = Path(__file__).parents[1]
-    left_out = set(OWN_LEFT_OUT).difference(also)
+    parts = [top / name for name in (*JOB_PARTS, *also)]
+    files = [*top.glob("*"), *(path for part in parts for path in part.rglob("*"))]
     return {
         f"{PACKAGE}/{path.relative_to(top).as_posix()}": path
-        for path in sorted(top.rglob("*"))
-        if path.is_file() and left_out.isdisjoint(path.relative_to(top).parts)
+        for path in sorted(files)
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
