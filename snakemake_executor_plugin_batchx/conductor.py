@@ -21,15 +21,18 @@ from snakemake_executor_plugin_batchx.collecting import (
 )
 from snakemake_executor_plugin_batchx.concluding import Concluder, Ending
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.hosts_seen import HostsSeen
 from snakemake_executor_plugin_batchx.inflight import InFlight, Outcome, TrackedJob
 from snakemake_executor_plugin_batchx.job.lease import read_holder
 from snakemake_executor_plugin_batchx.launching import Launcher
 from snakemake_executor_plugin_batchx.left_teller import LeftTeller
+from snakemake_executor_plugin_batchx.noting import make_state
 from snakemake_executor_plugin_batchx.plan.job import JobDescription
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
 from snakemake_executor_plugin_batchx.status.counts import Counts, count_statuses
+from snakemake_executor_plugin_batchx.status.teller import Status
 from snakemake_executor_plugin_batchx.storage.fetch import FetchedResult
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 from snakemake_executor_plugin_batchx.waiting_jobs import WaitingJobs
@@ -50,6 +53,7 @@ class Conductor:
         self._specs = KeptSpecs(ports.store, has_secrets=bool(context.shared.envvars))
         self._workers = Workers(self._give_up, ports.log)
         self._told = LeftTeller()
+        self._hosts = HostsSeen(ports.find_hosts, ports.journal, ports.log, ports.clock)
         self._launcher = Launcher(
             context, ports, self._inflight, self._specs, self._workers, self._told
         )
@@ -105,11 +109,11 @@ class Conductor:
         """Note that Snakemake has recorded a job as failed."""
         self._concluder.note_rejected(submission)
 
-    def tell_status(self) -> str:
+    def tell_status(self) -> Status:
         """Return how many jobs are where, as a line; "" where none is in flight."""
         jobs = self._inflight.list_jobs()
         if not jobs:
-            return ""
+            return Status()
         submitted = [job for job in jobs if job.batch_job_id]
         succeeded, failed = self._inflight.count_ended()
         counts = Counts(
@@ -118,7 +122,7 @@ class Conductor:
             preparing=len(jobs) - len(submitted),
             by_status=count_statuses(submitted, self._ports.watcher.summaries),
         )
-        return counts.make_line(self._waiting.tell())
+        return self._waiting.tell().wrap(counts.make_line)
 
     def tick(self) -> None:
         """Submit what need not wait any longer, ask Batch what is new if it is time to.
@@ -147,6 +151,9 @@ class Conductor:
         works = [self._note_state(job, state) for job, state in found if job is not None]
         self._workers.start_rows(self._collect_row, [work for work in works if work])
         self._waiting.note(poll, found)
+        self._hosts.note_poll(poll)
+        if due := self._hosts.take_due():
+            self._workers.start_job_step([], self._hosts.ask, due)
         self._ports.journal.write_noted()
         for job_id in poll.lost:
             job = self._inflight.find(job_id)
@@ -181,6 +188,7 @@ class Conductor:
             return
         self.cancel(CLOSED)
         self._workers.close()
+        self._hosts.finish(self._ports.watcher.describe_untold)
         self._launcher.end_obsolete()
         try:
             self._launcher.settle_doubts()
@@ -227,13 +235,7 @@ class Conductor:
                 f"batchx: {job.description.label}: job {state.job_id} is {state.status}."
             )
             job.last_status = state.status
-            self._ports.journal.note(
-                "state",
-                submission=job.submission,
-                status=state.status,
-                reason=state.status_reason,
-                attempts=len(state.attempts),
-            )
+            self._ports.journal.note("state", **make_state(job.submission, state))
         if state.is_terminal and self._inflight.claim_collecting(job):
             # A head that was interrupted may have ended it just now.
             is_by_head = is_of_head(state.status_reason)

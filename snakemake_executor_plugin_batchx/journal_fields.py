@@ -3,7 +3,7 @@
 `docs/journal.md` is made from it, and the tests hold every journal that they write against it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,54 @@ JOB_FIELDS = (
 )
 """Of each of `jobs`."""
 
-RESOURCES = FieldRow(
-    "resources", "object", "what each job asks for: `vcpus`, `memory_mib`, `gpus`, `image`"
+DEMAND_FIELDS = (
+    FieldRow(
+        "resources",
+        "object",
+        "what each job asks for: `vcpus`, `memory_mib` (`overhead_mib` of it for batchx itself), "
+        "`gpus`, `disk_mib`, `storage_gib` (Fargate), `image`",
+    ),
+    FieldRow(
+        "environments",
+        "list of texts",
+        "types of the queue's compute environments: EC2, SPOT, FARGATE, FARGATE_SPOT",
+        is_optional=True,
+    ),
+    FieldRow("architecture", "text", "processor: amd64 or arm64", is_optional=True),
 )
+
+ENDED = "of a job that has ended: "
+
+TIME_FIELDS = (
+    FieldRow(
+        "created",
+        "number",
+        f"{ENDED}when Batch took it, by its own clock, as are the others",
+        is_null=True,
+        is_optional=True,
+    ),
+    FieldRow(
+        "started",
+        "number",
+        f"{ENDED}when its last attempt began to run",
+        is_null=True,
+        is_optional=True,
+    ),
+    FieldRow("stopped", "number", f"{ENDED}when it ended", is_null=True, is_optional=True),
+    FieldRow(
+        "starts",
+        "list of starts",
+        f"{ENDED}its attempts (below); empty of children of large arrays, of which `told` may tell",
+        is_optional=True,
+    ),
+)
+
+START_FIELDS = (
+    FieldRow("started", "number", "when its container ran, if it did", is_null=True),
+    FieldRow("stopped", "number", "when it ended", is_null=True),
+    FieldRow("host", "text", "ARN of its container instance: what `host` tells of", is_null=True),
+)
+"""Of each of `starts`."""
 
 SUMMARY_FIELDS = (
     FieldRow("jobs", "whole number", "jobs submitted"),
@@ -80,7 +125,7 @@ EVENTS = (
             FieldRow("queue", "text", "its job queue"),
             FieldRow("definition", "text", "its job definition"),
             FieldRow("spec_key", "text", "key of its spec: what `submitted` refers to"),
-            RESOURCES,
+            *DEMAND_FIELDS,
             FieldRow("jobs", "list of jobs", "in the order of the array's indices"),
         ),
     ),
@@ -100,6 +145,7 @@ EVENTS = (
             FieldRow("queue", "text", "its job queue"),
             FieldRow("spec_key", "text", "key of its spec"),
             BATCH_JOB_ID,
+            *(replace(each, is_optional=True) for each in DEMAND_FIELDS),
             FieldRow("jobs", "list of jobs", "that one"),
         ),
     ),
@@ -121,6 +167,23 @@ EVENTS = (
             FieldRow("status", "text", "SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, …"),
             FieldRow("reason", "text", "Batch's statusReason, often empty"),
             FieldRow("attempts", "whole number", "starts that have ended"),
+            *TIME_FIELDS,
+        ),
+    ),
+    EventRow(
+        "told",
+        "Batch has told, after the state, of the attempts of a job that has ended",
+        (BATCH_JOB_ID, TIME_FIELDS[-1]),
+    ),
+    EventRow(
+        "host",
+        "ECS and EC2 have told what a host is",
+        (
+            FieldRow("host", "text", "ARN of the container instance"),
+            FieldRow("instance_id", "text", "id of the instance"),
+            FieldRow("instance_type", "text", "such as m5.large", is_null=True),
+            FieldRow("zone", "text", "availability zone", is_null=True),
+            FieldRow("market", "text", "`on-demand` or `spot`", is_null=True),
         ),
     ),
     EventRow(
@@ -160,7 +223,11 @@ EVENTS = (
 
 USAGE_FIELDS = (
     FieldRow("wall_seconds", "number", "from the job's first step to its last"),
-    FieldRow("cpu_seconds", "number", "CPU of its Snakemake and tools"),
+    FieldRow(
+        "cpu_seconds",
+        "number",
+        "CPU of the container, or of the job's Snakemake and tools where that is not counted",
+    ),
     FieldRow("stage_in_seconds", "number", "until its files were in place"),
     FieldRow("stage_out_seconds", "number", "for sending what it made"),
     FieldRow("bytes_in", "whole number", "bytes fetched"),
@@ -172,5 +239,11 @@ USAGE_FIELDS = (
         is_null=True,
     ),
     FieldRow("oom_kills", "whole number", "processes ended for want of memory"),
+    FieldRow(
+        "disk_mib",
+        "number",
+        "what its folder held at its end, before it was removed",
+        is_null=True,
+    ),
 )
 """Of `usage` in a verdict."""

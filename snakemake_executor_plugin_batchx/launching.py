@@ -15,6 +15,7 @@ from snakemake_executor_plugin_batchx.batch.reasons import ABANDONED, OBSOLETE
 from snakemake_executor_plugin_batchx.batch.watcher import make_child_id
 from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.left_teller import Fate, LeftTeller
+from snakemake_executor_plugin_batchx.noting import make_demand, make_item
 from snakemake_executor_plugin_batchx.ports import Ports, RunContext
 from snakemake_executor_plugin_batchx.preparing import Preparer, ReadyGroup, ReadyJob
 from snakemake_executor_plugin_batchx.specs_kept import KeptSpecs
@@ -217,7 +218,8 @@ class Launcher:
             queue=job.queue,
             spec_key=job.spec_key,
             batch_job_id=found.adopted_id,
-            jobs=[make_journal_item(job)],
+            **make_demand(ready.request, job.image),
+            jobs=[make_item(job)],
         )
         has_gone_on = self._inflight.note_batch_id(job, found.adopted_id)
         self._told.note("taken up", job)
@@ -283,7 +285,6 @@ class Launcher:
                 self._ports.log.warning(f"batchx: {problem}")
 
     def _write_intent(self, planned: ReadyGroup, group: list[ReadyJob]) -> None:
-        resources = group[0].request.resources
         self._ports.journal.write(
             "intent",
             is_intent=True,
@@ -291,13 +292,8 @@ class Launcher:
             queue=planned.request["jobQueue"],
             definition=planned.request["jobDefinition"],
             spec_key=planned.spec_key,
-            resources={
-                "vcpus": resources.vcpus,
-                "memory_mib": resources.memory_mib,
-                "gpus": resources.gpus,
-                "image": group[0].job.image,
-            },
-            jobs=[make_journal_item(ready.job) for ready in group],
+            **make_demand(group[0].request, group[0].job.image),
+            jobs=[make_item(ready.job) for ready in group],
         )
 
     def _note_ids(self, jobs: list[TrackedJob], job_id: str) -> bool:
@@ -331,17 +327,3 @@ class Launcher:
             if line not in self._notes:
                 self._notes.add(line)
                 self._ports.log.info(line)
-
-
-def make_journal_item(job: TrackedJob) -> dict[str, Any]:
-    """Return what the journal keeps of a job that is submitted or taken up."""
-    description = job.description
-    return {
-        "submission": job.submission,
-        "label": description.label,
-        "rules": description.rules,
-        "attempt": description.attempt,
-        "fingerprint": job.fingerprint,
-        "work": job.work,
-        "prefix": job.prefix,
-    }

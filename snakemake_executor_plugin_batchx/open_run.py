@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
@@ -35,7 +36,7 @@ class OpenRun:
 
     `places` are those of this machine that params may name (job/places.py), `modules` what the site
     says of tools, `images_stopped` ends copies of images, `earlier` is what runs left whose heads
-    are gone.
+    are gone. `write_report` writes the run's report, if one is wanted.
     """
 
     conductor: Conductor
@@ -47,6 +48,7 @@ class OpenRun:
     modules: ModuleMap
     images_stopped: threading.Event
     earlier: EarlierRuns
+    write_report: Callable[[], None]
     is_closed: bool = False
 
     def close(self) -> None:
@@ -68,6 +70,7 @@ class OpenRun:
             # Without an end the next run takes up what finished and could not be reported.
             event = "stopped" if self.conductor.has_unreported else "end"
             ports.journal.write(event, **asdict(summary))
+            self.write_report()
         ports.log.info(f"batchx: {summary}")
         if self.conductor.keeps_output:
             ports.log.info(f"batchx: what jobs wrote: {ports.log_keeper.folder}")

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from snakemake_executor_plugin_batchx.aws.hosts import FoundHosts
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.pace import Pace
@@ -74,7 +75,8 @@ class Ports:
 
     `left` are jobs of earlier runs; `open_logs` returns the gateway to a region's logs, for None to
     those of the run's; once `stopped` is set, nothing is submitted or tried again. `find_lost`
-    returns a sentence once there are no credentials any more and will be none, else "".
+    returns a sentence once there are no credentials any more and will be none, else "";
+    `find_hosts` asks what the hosts are that have these ARNs.
     """
 
     gateway: BatchGateway
@@ -95,3 +97,4 @@ class Ports:
     clock: Callable[[], float] = time.monotonic
     clock_ns: Callable[[], int] = time.time_ns
     find_lost: Callable[[], str] = lambda: ""
+    find_hosts: Callable[[Sequence[str]], FoundHosts] = lambda _arns: FoundHosts(())

@@ -206,8 +206,9 @@ class JobSpec:
 class Usage:
     """What a job used.
 
-    Memory is that of the whole container where a cgroup tells, else of the largest process; None
-    where nobody tells.
+    Memory and CPU are those of the whole container where a cgroup tells, else memory of the largest
+    process and CPU of the job's Snakemake and its tools; None where nobody tells. `disk_mib` is
+    what its folder held at its end.
     """
 
     wall_seconds: float
@@ -218,6 +219,7 @@ class Usage:
     bytes_out: int
     peak_memory_mib: float | None
     oom_kills: int
+    disk_mib: float | None = None
 
 
 @dataclass(frozen=True)

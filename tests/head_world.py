@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from memory_store import MemoryStore
 
+from snakemake_executor_plugin_batchx.aws.hosts import FoundHosts
 from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
 from snakemake_executor_plugin_batchx.batch.submitter import Submitter
 from snakemake_executor_plugin_batchx.journal import Journal
@@ -61,10 +62,11 @@ def make_ports(folder: Path, batch: Any, **others: Any) -> Ports:
         "log": SimpleNamespace(info=print, warning=print, debug=print),
         "transfer": SimpleNamespace(stop=lambda: None),
         "fetcher": SimpleNamespace(fetch_results=lambda _: {}),
-        "watcher": None,
+        "watcher": SimpleNamespace(describe_untold=list),
         "stopped": stopped,
         "clock": lambda: 0.0,
         "find_lost": lambda: "",
+        "find_hosts": lambda _: FoundHosts(()),
         "clock_ns": lambda: 0,
     }
     return cast(Ports, SimpleNamespace(**{**ports, **others}))

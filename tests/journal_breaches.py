@@ -8,6 +8,7 @@ from snakemake_executor_plugin_batchx.journal_fields import (
     COMMON,
     EVENTS,
     JOB_FIELDS,
+    START_FIELDS,
     USAGE_FIELDS,
     FieldRow,
 )
@@ -19,6 +20,7 @@ KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType(
         "number": (int, float),
         "list of texts": (list,),
         "list of jobs": (list,),
+        "list of starts": (list,),
         "object": (dict,),
     }
 )
@@ -33,6 +35,8 @@ def find_breaches(event: Mapping[str, Any]) -> list[str]:
     breaches = list(_compare(f"event {row.name}", (*COMMON, *row.fields), event))
     for job in event["jobs"] if isinstance(event.get("jobs"), list) else ():
         breaches += _compare(f"a job of event {row.name}", JOB_FIELDS, job)
+    for start in event.get("starts", ()):
+        breaches += _compare(f"a start of event {row.name}", START_FIELDS, start)
     if event.get("usage") is not None:
         breaches += _compare("usage", USAGE_FIELDS, event["usage"])
     return breaches

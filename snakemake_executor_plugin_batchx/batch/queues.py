@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
 from snakemake_executor_plugin_batchx.aws.retry import Patience
 from snakemake_executor_plugin_batchx.batch.gateway import OPENING, PREPARATION
-from snakemake_executor_plugin_batchx.checks.queues import QueueView, list_failures
+from snakemake_executor_plugin_batchx.checks.queues import QueueFacts, list_failures
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize, is_worth_asking
 from snakemake_executor_plugin_batchx.plan.platform import (
@@ -47,7 +47,7 @@ class Queues:
         self._region = region
         self._lock = threading.Lock()
         self._found: dict[str, Platform | BatchxError] = {}
-        self._views: dict[str, QueueView] = {}
+        self._views: dict[str, QueueFacts] = {}
 
     def inspect(self, queues: Mapping[str, str]) -> list[str]:
         """Look at queues together, in two calls; return a sentence for each problem.
@@ -119,7 +119,7 @@ class Queues:
         with self._lock:
             return [each for each in self._found.values() if isinstance(each, Platform)]
 
-    def list_views(self) -> list[QueueView]:
+    def list_views(self) -> list[QueueFacts]:
         """Return the queues that were looked at, as Batch told of them."""
         with self._lock:
             return list(self._views.values())
@@ -139,7 +139,7 @@ class Queues:
         environments = {each["computeEnvironmentArn"]: each for each in described}
         others = self._list_others(patience) if any(q not in details for q in queues) else None
         for queue, who in queues.items():
-            view = QueueView(queue, self._region, who, others=others)
+            view = QueueFacts(queue, self._region, who, others=others)
             if queue in details:
                 view = _make_view(view, details[queue], environments)
             self._views[queue] = view
@@ -154,8 +154,8 @@ class Queues:
 
 
 def _make_view(
-    empty: QueueView, detail: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]
-) -> QueueView:
+    empty: QueueFacts, detail: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]
+) -> QueueFacts:
     order = sorted(detail["computeEnvironmentOrder"], key=lambda each: each["order"])
     arns = [each["computeEnvironment"] for each in order]
     return replace(
@@ -166,7 +166,7 @@ def _make_view(
     )
 
 
-def _judge(view: QueueView) -> Platform | BatchxError:
+def _judge(view: QueueFacts) -> Platform | BatchxError:
     failures = list_failures(view)
     if failures or view.detail is None:
         return BatchxError("\n".join(each.sentence for each in failures))

@@ -32,10 +32,17 @@ class ContainerEnd:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One start of a job, with all its containers."""
+    """One start of a job, with all its containers.
+
+    `started_seconds` and `stopped_seconds` (since 1970) are when containers ran, None where none
+    did, and `host` is the ARN of the ECS container instance, empty on Fargate.
+    """
 
     containers: tuple[ContainerEnd, ...]
     status_reason: str = ""
+    started_seconds: float | None = None
+    stopped_seconds: float | None = None
+    host: str = ""
 
     @property
     def decider(self) -> ContainerEnd:
@@ -67,7 +74,9 @@ class Attempt:
 class JobState:
     """A job as Batch sees it.
 
-    `is_terminated` and `is_cancelled` tell that somebody called TerminateJob or CancelJob.
+    `is_terminated` and `is_cancelled` tell that somebody called TerminateJob or CancelJob. Times
+    are Batch's own, in seconds since 1970; `started_seconds` is of the last attempt. `host` is the
+    ARN of the ECS container instance where it is or was last, empty where there is none.
     """
 
     job_id: str
@@ -77,6 +86,10 @@ class JobState:
     is_terminated: bool = False
     is_cancelled: bool = False
     timeout_seconds: int | None = None
+    created_seconds: float | None = None
+    started_seconds: float | None = None
+    stopped_seconds: float | None = None
+    host: str = ""
 
     @property
     def is_terminal(self) -> bool:
@@ -87,6 +100,12 @@ class JobState:
     def last_attempt(self) -> Attempt | None:
         """The attempt that decided, None where the job never started."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The ARNs of all container instances that it has been on."""
+        each = (*(attempt.host for attempt in self.attempts), self.host)
+        return tuple(dict.fromkeys(filter(None, each)))
 
 
 def interpret_job(detail: dict[str, Any]) -> JobState:
@@ -106,7 +125,40 @@ def interpret_job(detail: dict[str, Any]) -> JobState:
         is_terminated=detail.get("isTerminated", False),
         is_cancelled=detail.get("isCancelled", False),
         timeout_seconds=detail.get("timeout", {}).get("attemptDurationSeconds"),
+        created_seconds=_read_time(detail, "createdAt"),
+        started_seconds=_read_time(detail, "startedAt"),
+        stopped_seconds=_read_time(detail, "stoppedAt"),
+        host=_find_host(detail),
     )
+
+
+def interpret_summary(summary: Mapping[str, Any]) -> JobState:
+    """Turn one entry of ListJobs into a JobState, which knows of no attempt.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_JobSummary.html
+    """
+    return JobState(
+        job_id=summary["jobId"],
+        status=summary["status"],
+        status_reason=summary.get("statusReason", ""),
+        attempts=(),
+        created_seconds=_read_time(summary, "createdAt"),
+        started_seconds=_read_time(summary, "startedAt"),
+        stopped_seconds=_read_time(summary, "stoppedAt"),
+    )
+
+
+def _read_time(detail: Mapping[str, Any], name: str) -> float | None:
+    """Return a time in seconds since 1970; Batch tells milliseconds, and of what is to come 0."""
+    return detail[name] / 1000 if detail.get(name) else None
+
+
+def _find_host(detail: Mapping[str, Any]) -> str:
+    """Return the container instance of a job or of an attempt."""
+    tasks = detail.get("ecsProperties", detail).get("taskProperties", ())
+    places = (detail.get("container", {}), *tasks)
+    found = (str(place.get("containerInstanceArn") or "") for place in places)
+    return next(filter(None, found), "")
 
 
 def _interpret_attempt(attempt: dict[str, Any], asked: Mapping[str, dict[str, Any]]) -> Attempt:
@@ -114,6 +166,9 @@ def _interpret_attempt(attempt: dict[str, Any], asked: Mapping[str, dict[str, An
     return Attempt(
         containers=tuple(_interpret_end(end, asked) for end in ends),
         status_reason=attempt.get("statusReason", ""),
+        started_seconds=_read_time(attempt, "startedAt"),
+        stopped_seconds=_read_time(attempt, "stoppedAt"),
+        host=_find_host(attempt),
     )
 
 

@@ -12,12 +12,20 @@ from typing import Any, Protocol
 
 from snakemake_executor_plugin_batchx.batch.gateway import DESCRIBE_JOBS_IDS
 from snakemake_executor_plugin_batchx.batch.pace import Pace
-from snakemake_executor_plugin_batchx.batch.state import TERMINAL, JobState, interpret_job
+from snakemake_executor_plugin_batchx.batch.state import (
+    TERMINAL,
+    JobState,
+    interpret_job,
+    interpret_summary,
+)
 
 MAX_DIRECT_CALLS = 5
 MAX_DIRECT_CHILDREN = 100
 """Of arrays with so few left, the children are described themselves, with so many calls for all of
 them: to look at their parents first would need as many to learn which of them changed."""
+
+MAX_LAST_CALLS = 10
+"""So often Batch is asked at the end of a run about what has only been listed."""
 
 ENDS_PER_CALL = 2
 """How many jobs should have ended for each call of the next look, at the rate of the last one."""
@@ -81,12 +89,14 @@ class ArrayCounts:
 class Poll:
     """What one look at Batch brought: states, and ids that Batch has not known for long.
 
-    Of the children of large arrays, one of which is described, `arrays` tells the number.
+    Of the children of large arrays, one of which is described, `arrays` tells the number. `told`
+    are jobs of an earlier poll that have ended, with the attempts of which a listing says nothing.
     """
 
     states: tuple[JobState, ...] = ()
     lost: tuple[str, ...] = ()
     arrays: tuple[ArrayCounts, ...] = ()
+    told: tuple[JobState, ...] = ()
 
 
 @dataclass
@@ -140,6 +150,7 @@ class Watcher:
     _singles: set[str] = field(default_factory=set)
     _arrays: dict[str, WatchedArray] = field(default_factory=dict)
     _misses: dict[str, Misses] = field(default_factory=dict)
+    _untold: list[str] = field(default_factory=list)
 
     def watch(self, job_ids: Iterable[str]) -> None:
         """Begin to ask about jobs; they are dropped by themselves when they have ended."""
@@ -163,14 +174,22 @@ class Watcher:
         # Set first: a call that fails must not be repeated at once.
         self._next_look = now + self._interval_seconds
         self._listed = 0
-        states, missing, arrays = self._look()
+        states, missing, arrays, told = self._look()
         ended = [state.job_id for state in states if state.is_terminal]
         for job_id in ended:
             self._drop(job_id)
         lost = self._note_misses(missing, now)
         self._interval_seconds = self._choose_interval(len(ended))
         self._next_look = now + self._interval_seconds
-        return Poll(tuple(states), lost, arrays)
+        return Poll(tuple(states), lost, arrays, told)
+
+    def describe_untold(self) -> list[JobState]:
+        """Return what Batch tells of children that have only been listed; of many, of some.
+
+        To be called once, at the end. Raises AwsError where Batch cannot be asked.
+        """
+        ids, self._untold = self._untold[: MAX_LAST_CALLS * DESCRIBE_JOBS_IDS], []
+        return list(map(interpret_job, self.teller.describe_jobs(ids)))
 
     def _choose_interval(self, ended: int) -> float:
         """Return the seconds to the next look after one that told of so many ends."""
@@ -208,9 +227,16 @@ class Watcher:
                 direct.append(make_child_id(parent, array.spokesman))
         return direct, parents
 
-    def _look(self) -> tuple[list[JobState], set[str], tuple[ArrayCounts, ...]]:
+    def _look(
+        self,
+    ) -> tuple[list[JobState], set[str], tuple[ArrayCounts, ...], tuple[JobState, ...]]:
         direct, parents = self._choose_ids()
-        details = self.teller.describe_jobs([*direct, *parents])
+        room = -len([*direct, *parents]) % DESCRIBE_JOBS_IDS
+        # Room that the last call has left costs nothing: what was only listed is described in it.
+        extra, self._untold = self._untold[:room], self._untold[room:]
+        answer = self.teller.describe_jobs([*direct, *parents, *extra])
+        details = [each for each in answer if each["jobId"] not in extra]
+        told = tuple(interpret_job(each) for each in answer if each["jobId"] in extra)
         missing = {*direct, *parents} - {detail["jobId"] for detail in details}
         listed: list[JobState] = []
         described: list[JobState] = []
@@ -231,7 +257,7 @@ class Watcher:
             described += map(interpret_job, self.teller.describe_jobs(doubtful))
         self.summaries = {each.job_id: each.by_status for each in arrays}
         states = {state.job_id: state for state in (*listed, *described)}
-        return list(states.values()), missing, tuple(arrays)
+        return list(states.values()), missing, tuple(arrays), told
 
     def _list_ended(
         self, detail: Mapping[str, Any], array: WatchedArray
@@ -244,18 +270,20 @@ class Watcher:
         pages = sum(math.ceil(count / LIST_JOBS_PAGE) for count in counts.values())
         if math.ceil(len(array.waiting) / DESCRIBE_JOBS_IDS) <= pages:
             return [], _make_ids(parent, array.waiting)
-        ids = {
-            status: {child["jobId"] for child in self.teller.list_children(parent, status)}
+        ended = {
+            status: {each["jobId"]: each for each in self.teller.list_children(parent, status)}
             for status, count in counts.items()
             if count
         }
-        self._listed += sum(map(len, ids.values()))
+        self._listed += sum(map(len, ended.values()))
         ours = set(_make_ids(parent, array.waiting))
         # Of an array that an earlier run began, some have ended that nobody watches.
-        array.ended = sum(len(each - ours) for each in ids.values())
-        succeeded = ids.get("SUCCEEDED", set()) & ours
-        states = [JobState(job_id, "SUCCEEDED", "", ()) for job_id in sorted(succeeded)]
-        return states, sorted(ids.get("FAILED", set()) & ours)
+        array.ended = sum(len(each.keys() - ours) for each in ended.values())
+        succeeded = ended.get("SUCCEEDED", {})
+        listed = sorted(succeeded.keys() & ours)
+        self._untold += listed
+        states = [interpret_summary(succeeded[each]) for each in listed]
+        return states, sorted(ended.get("FAILED", {}).keys() & ours)
 
     def _drop(self, job_id: str, *, ended: int = 1) -> None:
         parent, index = split_child_id(job_id)

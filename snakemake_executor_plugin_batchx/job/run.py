@@ -53,6 +53,8 @@ from snakemake_executor_plugin_batchx.job.sources import (
 from snakemake_executor_plugin_batchx.job.usage import (
     choose_transfer_memory,
     has_own_group,
+    measure_folder,
+    read_cpu_seconds,
     read_memory,
 )
 from snakemake_executor_plugin_batchx.packets import open_packet
@@ -275,7 +277,9 @@ class JobRun:
             problem=problem,
             tail=outcome.tail,
             files=collected.entries,
-            usage=self._measure(outcome, bytes_out + sum(map(len, collected.parts))),
+            usage=self._measure(
+                outcome, bytes_out + sum(map(len, collected.parts)), output_path.parent
+            ),
             output_bytes=outcome.output_bytes,
             rule=outcome.rule if len(self._job.steps) > 1 else "",
         )
@@ -301,19 +305,22 @@ class JobRun:
         except (BatchxError, OSError) as error:
             print(f"batchx: only the end of the output is kept: {error}", file=sys.stderr)  # noqa: T201
 
-    def _measure(self, outcome: ChildOutcome, bytes_out: int) -> Usage:
-        memory = read_memory()
+    def _measure(self, outcome: ChildOutcome, bytes_out: int, scratch: Path) -> Usage:
+        """Return what was used; a job that got no scratch folder has nothing on its disk."""
+        memory, cpu_seconds = read_memory(), read_cpu_seconds() if self._is_counted else None
         peak_mib = (memory.peak_mib if self._is_counted else None) or outcome.peak_memory_mib
+        disk_mib = measure_folder(scratch) if scratch != Path(os.devnull).parent else None
         ended = time.monotonic()
         return Usage(
             wall_seconds=round(ended - self._clock.begun, 3),
-            cpu_seconds=round(outcome.cpu_seconds, 3),
+            cpu_seconds=round(cpu_seconds or outcome.cpu_seconds, 3),
             stage_in_seconds=round((self._clock.staged or ended) - self._clock.begun, 3),
             stage_out_seconds=round(ended - (self._clock.worked or ended), 3),
             bytes_in=self._bytes_in,
             bytes_out=bytes_out,
             peak_memory_mib=round(peak_mib, 1) or None,
             oom_kills=memory.oom_kills - self._memory_before.oom_kills if self._is_counted else 0,
+            disk_mib=None if disk_mib is None else round(disk_mib, 1),
         )
 
 

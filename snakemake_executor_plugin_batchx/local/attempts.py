@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from snakemake_executor_plugin_batchx.local.environments import ComputeEnvironment
 from snakemake_executor_plugin_batchx.local.errors import ServerError
+from snakemake_executor_plugin_batchx.local.host_calls import make_host_arn
 from snakemake_executor_plugin_batchx.local.identity import Identity
 from snakemake_executor_plugin_batchx.local.jobs import Attempt, ContainerResult, Job, JobState
 from snakemake_executor_plugin_batchx.local.lifecycle import Lifecycle
@@ -78,13 +79,11 @@ class Attempts:
             return
         task_id = self.make_id().replace("-", "")
         needed = find_task_resources(job.task)
-        # One host stands for all of an environment's instances.
-        instance = f"{environment.name}/{environment.identifier.replace('-', '')}"
         attempt = Attempt(
             identifier=f"{job.job_id}#{number}",
             number=number,
             task_arn=make_task_arn(self.identity, environment.name, task_id),
-            instance_arn=self.identity.make_arn("container-instance", instance, service="ecs"),
+            instance_arn=make_host_arn(environment, self.identity),
             environment_name=environment.name,
             vcpus=needed["VCPU"],
             memory_mib=int(needed["MEMORY"]),

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from snakemake_executor_plugin_batchx.local.batch import Batch
+from snakemake_executor_plugin_batchx.local.environments import ComputeEnvironment
 from snakemake_executor_plugin_batchx.local.errors import ClientError
 from snakemake_executor_plugin_batchx.local.jobs import ContainerResult
 from snakemake_executor_plugin_batchx.local.orders import KillOrder, StartOrder, StopOrder
@@ -47,6 +48,11 @@ class Engine:
             if not operation.startswith(READING):
                 self._wake()
             return answer
+
+    def list_environments(self) -> list[ComputeEnvironment]:
+        """The compute environments that there are now."""
+        with self._condition:
+            return list(self._batch.environments.environments.values())
 
     def find_tags(self, arn: str) -> dict[str, str]:
         """The tags of a resource; none where there is no such resource."""

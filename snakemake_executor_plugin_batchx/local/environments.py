@@ -88,6 +88,11 @@ class ComputeEnvironment:
         return "arm64" if is_arm else "x86_64"
 
     @property
+    def cluster(self) -> str:
+        """The name of the ECS cluster that Batch makes for it."""
+        return f"{self.name}_Batch_{self.identifier}"
+
+    @property
     def max_vcpus(self) -> float:
         """How many vCPUs its jobs may use together."""
         resources = self.request.get("computeResources", {})
@@ -99,11 +104,10 @@ class ComputeEnvironment:
         An embedded instance has just the vCPUs that its jobs use: so many are desired, but no fewer
         than minvCpus (API_ComputeResource, desiredvCpus).
         """
-        cluster = f"{self.name}_Batch_{self.identifier}"
         described = {
             "computeEnvironmentName": self.name,
             "computeEnvironmentArn": self.arn,
-            "ecsClusterArn": identity.make_arn("cluster", cluster, service="ecs"),
+            "ecsClusterArn": identity.make_arn("cluster", self.cluster, service="ecs"),
             "tags": dict(self.tags),
             "type": self.request["type"],
             "state": self.request.get("state", "ENABLED"),

@@ -67,7 +67,7 @@ class Attempt:
     identifier: str
     number: int
     task_arn: str
-    instance_arn: str
+    instance_arn: str | None
     environment_name: str
     vcpus: float
     memory_mib: int

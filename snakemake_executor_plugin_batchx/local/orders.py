@@ -124,7 +124,7 @@ def make_start_order(job: Job, attempt: Attempt) -> StartOrder:
         execution_role_arn=execution_role,
         instance_profile=attempt.instance_profile,
         task_id=attempt.task_arn.rpartition("/")[2],
-        instance_id=make_instance_id(attempt.instance_arn),
+        instance_id=make_instance_id(attempt.instance_arn or attempt.task_arn),
     )
 
 

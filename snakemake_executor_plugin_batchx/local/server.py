@@ -25,6 +25,11 @@ from snakemake_executor_plugin_batchx.local.ecr import EmbeddedEcr
 from snakemake_executor_plugin_batchx.local.ecr_images import EcrError
 from snakemake_executor_plugin_batchx.local.engine import Engine
 from snakemake_executor_plugin_batchx.local.errors import BatchError, ClientError
+from snakemake_executor_plugin_batchx.local.host_calls import (
+    DESCRIBE_HOSTS,
+    answer_ecs,
+    describe_instances,
+)
 from snakemake_executor_plugin_batchx.local.http_server import Headers, StartResponse
 from snakemake_executor_plugin_batchx.local.iam.authority import Authority
 from snakemake_executor_plugin_batchx.local.iam.gate import Gate, RefusedError, Visitor
@@ -84,6 +89,7 @@ class EmbeddedAwsApplication:
     def __init__(self, engine: Engine, identity: Identity, authority: Authority, ecr: EmbeddedEcr):
         self._engine = engine
         self._region = identity.region
+        self._identity = identity
         self._authority = authority
         self._gate = Gate(identity, authority, engine.find_tags)
         self._names = AccountNames(identity, authority.sessions)
@@ -120,6 +126,8 @@ class EmbeddedAwsApplication:
         self.calls.add(f"{service}.{environ['REQUEST_METHOD']}")
         if service == "s3":
             return self._answer_s3(environ, start_response, visitor)
+        if visitor is not None and service in {"ecs", "ec2"}:
+            return self._answer_hosts(environ, start_response, service)
         if service == "cloudformation" and visitor is not None:
             return self._answer_stacks(environ, start_response, visitor.region)
         answer: Iterable[bytes] = self._moto(environ, start_response)
@@ -177,6 +185,25 @@ class EmbeddedAwsApplication:
         if answer is not None:
             return _send_json(start_response, "200 OK", answer)
         return [self._ecr.name_registry(b"".join(self._moto(environ, start_response)))]
+
+    def _answer_hosts(
+        self, environ: dict[str, Any], start_response: StartResponse, service: str
+    ) -> Iterable[bytes]:
+        """Tell of the hosts of compute environments; what else is asked goes to moto."""
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        body: bytes = environ["wsgi.input"].getvalue()
+        environments = self._engine.list_environments()
+        if service == "ecs" and operation == DESCRIBE_HOSTS:
+            start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
+            return [answer_ecs(body, environments, self._identity)]
+        answer = (
+            describe_instances(body, environments, self._identity) if service == "ec2" else None
+        )
+        if answer is None:
+            moto: Iterable[bytes] = self._moto(environ, start_response)
+            return moto
+        start_response("200 OK", [("Content-Type", "text/xml")])
+        return [answer]
 
     def _answer_s3(
         self, environ: dict[str, Any], start_response: StartResponse, visitor: Visitor | None

@@ -130,7 +130,8 @@ def _describe_task(job: Job) -> JsonObject:
 
 
 def _describe_place(attempt: Attempt) -> JsonObject:
-    return {"containerInstanceArn": attempt.instance_arn, "taskArn": attempt.task_arn}
+    shown = {"containerInstanceArn": attempt.instance_arn, "taskArn": attempt.task_arn}
+    return _drop_none(shown)
 
 
 def _describe_end(attempt: Attempt, name: str) -> JsonObject:

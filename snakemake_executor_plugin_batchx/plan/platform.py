@@ -30,7 +30,8 @@ class Platform:
     `architecture` is None where jobs choose it (Fargate), `gpu_models` where nobody can tell.
     `local_runner` says how an embedded Batch runs jobs, None of AWS's own queues. `max_vcpus` is
     what the largest compute environment may have, `instance_sizes` are the types that all of them
-    together may start, largest first; None where that is not known.
+    together may start, largest first; None where that is not known. `environment_types` are those
+    of its compute environments (EC2, SPOT, FARGATE, FARGATE_SPOT), for who wants to know the price.
     """
 
     queue: str
@@ -42,6 +43,7 @@ class Platform:
     max_vcpus: float | None = None
     # Of one queue always the same, and of some hundreds: jobs are grouped by their platforms.
     instance_sizes: tuple[InstanceSize, ...] | None = field(default=None, compare=False)
+    environment_types: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def kind(self) -> str:
@@ -66,6 +68,7 @@ def interpret_queue(
         gpu_models=_find_gpu_models(environments),
         local_runner=detail.get("tags", {}).get(LOCAL_RUNNER_TAG),
         max_vcpus=_find_max_vcpus(environments),
+        environment_types=tuple(dict.fromkeys(map(find_type, environments))),
     )
 
 

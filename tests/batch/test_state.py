@@ -9,6 +9,7 @@ from snakemake_executor_plugin_batchx.batch.state import (
     ContainerEnd,
     JobState,
     interpret_job,
+    interpret_summary,
 )
 from snakemake_executor_plugin_batchx.plan.container_logs import LogAddress
 
@@ -166,3 +167,35 @@ def test_what_ecs_put_in_beside_the_jobs_containers_decides_nothing() -> None:
     )
     assert state.last_attempt is not None
     assert state.last_attempt.decider.name == "main"
+
+
+def test_times_and_hosts() -> None:
+    first = {
+        "container": {"containerInstanceArn": "arn:a"},
+        "startedAt": 2_500,
+        "stoppedAt": 4_000,
+        "statusReason": "Host EC2 (instance i-1) terminated.",
+    }
+    second = {"taskProperties": [{"containerInstanceArn": "arn:b"}], "stoppedAt": 9_000}
+    state = interpret(
+        createdAt=1_000,
+        startedAt=0,
+        stoppedAt=9_500,
+        attempts=[first, second],
+        ecsProperties={"taskProperties": [{"containerInstanceArn": "arn:c", "containers": []}]},
+    )
+    assert (state.created_seconds, state.started_seconds, state.stopped_seconds) == (1.0, None, 9.5)
+    assert state.hosts == ("arn:a", "arn:b", "arn:c")
+    told = [(each.started_seconds, each.stopped_seconds) for each in state.attempts]
+    assert told == [(2.5, 4.0), (None, 9.0)]
+    assert interpret(container={"containerInstanceArn": "arn:d"}).hosts == ("arn:d",)
+    assert interpret().hosts == ()
+
+
+def test_a_summary_has_times_and_no_attempts() -> None:
+    state = interpret_summary(
+        {"jobId": "p:1", "status": "SUCCEEDED", "createdAt": 1000, "startedAt": 2000}
+    )
+    assert state == JobState(
+        "p:1", "SUCCEEDED", "", (), created_seconds=1.0, started_seconds=2.0, stopped_seconds=None
+    )

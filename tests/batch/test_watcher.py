@@ -38,7 +38,7 @@ class Account:
         return [self._describe(job_id) for job_id in job_ids if job_id in self.statuses]
 
     def list_children(self, array_job_id: str, status: str) -> list[dict[str, Any]]:
-        found = [{"jobId": c} for c in self._list_children(array_job_id, status)]
+        found = [{"jobId": c, "status": status} for c in self._list_children(array_job_id, status)]
         self.listed += len(found)
         self.calls["ListJobs"] += max(1, -(-len(found) // 1000))
         return found
@@ -287,3 +287,26 @@ def test_of_children_that_begin_in_order_the_first_that_waits_is_described() -> 
     world.account.statuses |= dict.fromkeys(ids, "RUNNING")
     last = [poll for poll in world.run_for(60) if poll.arrays][-1]
     assert [state.job_id for state in last.states] == ["p:4999"]
+
+
+def test_what_was_only_listed_is_described_in_room_that_calls_have_left() -> None:
+    """No call is made for it, but at the end, and then few."""
+    world = World()
+    ids = world.account.add_array("p", 5000)
+    world.watcher.watch(ids)
+    world.account.statuses |= dict.fromkeys(ids[:1000], "SUCCEEDED")
+    polls = world.run_for(60)
+    looks = sum(1 for poll in polls if poll.states or poll.arrays)
+    assert world.account.calls["DescribeJobs"] == looks
+    told = [state.job_id for poll in polls for state in poll.told]
+    assert sorted(told) == sorted(set(told))
+    # A look has room for 98, beside the parent and one of its children.
+    assert len(told) == min(1000, 98 * (looks - 1))
+    assert set(told) <= set(ids[:1000])
+    world.account.statuses |= dict.fromkeys(ids[:-200], "SUCCEEDED")
+    world.run_for(10)
+    before = world.account.calls["DescribeJobs"]
+    last = world.watcher.describe_untold()
+    assert world.account.calls["DescribeJobs"] == before + 10
+    assert len(last) == 1000
+    assert world.watcher.describe_untold() == []

@@ -17,6 +17,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
     EmbeddedAws,
     EmbeddedAwsError,
     launch_embedded_aws,
+    make_command,
     make_environment,
     read_announcement,
 )
@@ -184,3 +185,7 @@ def test_the_environment_has_all_that_aws_tools_read() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
     }
+
+
+def test_an_empty_region_is_none() -> None:
+    assert make_command(region="") == make_command(region=None)

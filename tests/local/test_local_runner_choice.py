@@ -45,8 +45,10 @@ def test_without_an_engine() -> None:
     assert choose_runner("process", must_not_be_asked) == RunnerChoice("process")
     choice = choose_runner("auto", must_not_be_asked)
     assert (choice.runner, choice.runtime) == ("process", None)
-    assert choice.doubt.startswith("no Docker engine answers (")
-    assert "\n" not in choice.doubt
+    assert choice.doubt in {
+        "no Docker engine answers (No such file or directory)",
+        "no Docker engine answers (Connection refused)",
+    }
     with pytest.raises(EmbeddedAwsError, match="--batchx-local-runner process"):
         choose_runner("docker", must_not_be_asked)
 

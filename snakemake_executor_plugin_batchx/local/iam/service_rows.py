@@ -220,6 +220,11 @@ IAM = Service(
     ),
 )
 EC2 = Service("ec2")
+ECS = Service(
+    "ecs",
+    _share("{containerInstances}", operations="DescribeContainerInstances"),
+    fallback=("cluster/{cluster}",),
+)
 CLOUD_FORMATION = Service(
     "cloudformation",
     {
@@ -235,6 +240,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         "cloudformation": CLOUD_FORMATION,
         "ec2": EC2,
         "ecr": ECR,
+        "ecs": ECS,
         "iam": IAM,
         "logs": LOGS,
         "secretsmanager": SECRETS_MANAGER,

@@ -16,7 +16,7 @@ from strict_client import make_client
 
 from snakemake_executor_plugin_batchx.local.docker_pulls import PullCredentials
 from snakemake_executor_plugin_batchx.local.ecs_agent import EcsAgent, StartRefusedError
-from snakemake_executor_plugin_batchx.local.iam.authority import Authority
+from snakemake_executor_plugin_batchx.local.iam.authority import AccessDeniedError, Authority
 from snakemake_executor_plugin_batchx.local.iam.needs import Need
 from snakemake_executor_plugin_batchx.local.iam.principals import (
     ExpiredTokenError,
@@ -236,7 +236,8 @@ def test_a_job_without_a_role_has_the_instances_and_none_on_fargate(
 def test_a_role_that_is_gone_may_do_nothing() -> None:
     authority = Authority(Identity(), Credentials("root", "secret"))
     principal = authority.principals.make_role_principal("none", "session")
-    assert authority.may(principal, Need("s3:GetObject", "arn:aws:s3:::b/k"), {}) is False
+    with pytest.raises(AccessDeniedError):
+        authority.check(principal, [Need("s3:GetObject", "arn:aws:s3:::b/k")], {})
 
 
 def test_sessions_are_renewed_before_they_are_over() -> None:

@@ -1,0 +1,1 @@
+"""What a run took and where it wasted, read from its journal."""
