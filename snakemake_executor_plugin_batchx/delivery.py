@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +115,13 @@ def choose_runtime(say: Callable[[str], None]) -> Callable[[], Runtime]:
     return lambda: provide_runtime(find_cache_dir(os.environ), say)
 
 
+def _open_engine_images(session: AwsSession, tell: Callable[[str], None]) -> Images:
+    """Return the Docker engine's images; a detached head, in a container, only has their names."""
+    if sys.base_prefix == RUNTIME_PREFIX:
+        return NamedImages()
+    return EngineImages(open_docker_engine(), tell, session.read_login)
+
+
 def open_delivery(
     settings: ExecutorSettings,
     local_runner: str | None,
@@ -143,7 +151,7 @@ def open_delivery(
     if local_runner == "process":
         images = NamedImages()
     elif not way and local_runner == "docker":
-        images = EngineImages(open_docker_engine(), tell, session.read_login)
+        images = _open_engine_images(session, tell)
     else:
         images = open_registry_images(
             cast(Way, way or "layer"), settings, session, build_elsewhere, tell, stopped

@@ -19,16 +19,22 @@ SCHEMA_VERSION = 2
 STATE_DIR = Path(".snakemake", "batchx")
 """In the folder where Snakemake runs."""
 
+Ship = Callable[[str, int, bytes], object]
+"""Takes what a journal (its file's name) got at an offset; raises BatchxError where it cannot."""
+
 
 class Journal:
     """Appends to `.snakemake/batchx/<run>.jsonl`. Safe to use from many threads.
 
-    To be closed: use it in a `with`.
+    With `ship`, what stands there goes to another place, too, in order, up to each intent before
+    it counts as written. To be closed: use it in a `with`.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], ship: Ship | None = None) -> None:
         self.path = path
         self._clock = clock
+        self._ship = ship
+        self._shipped = path.stat().st_size if path.exists() else 0
         self._lock = threading.Lock()
         self._is_torn = False
         self._noted: list[bytes] = []
@@ -63,8 +69,9 @@ class Journal:
     def write(self, event: str, *, is_intent: bool = False, **fields: Any) -> None:
         """Append an event, and what was noted before it.
 
-        An intent is on the disk before this returns, or OSError says that it is not. Any other
-        event is history: where it cannot be written, the job it tells of must not suffer.
+        An intent is on the disk, and shipped, before this returns, or OSError or BatchxError says
+        that it is not. Any other event is history: where it cannot be written, the job it tells of
+        must not suffer.
         """
         line = self._make_line(event, fields)
         try:
@@ -73,6 +80,7 @@ class Journal:
                 self._write_lines()
                 if is_intent:
                     os.fsync(self._file.fileno())
+                    self._ship_lines()
         except OSError:
             if is_intent:
                 raise
@@ -80,6 +88,15 @@ class Journal:
     def _make_line(self, event: str, fields: dict[str, Any]) -> bytes:
         head = {"v": SCHEMA_VERSION, "t": round(self._clock(), 3), "event": event}
         return json.dumps(head | fields).encode() + b"\n"
+
+    def _ship_lines(self) -> None:
+        if self._ship is None:
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._shipped)
+            lines = file.read()
+        self._ship(self.path.name, self._shipped, lines)
+        self._shipped += len(lines)
 
     def _write_lines(self) -> None:
         """Write all lines whole; after one that was torn, as on a full disk, on new lines."""

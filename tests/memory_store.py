@@ -5,10 +5,10 @@ import hashlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from snakemake_executor_plugin_batchx.storage.answers import Answer
+from snakemake_executor_plugin_batchx.storage.answers import Answer, ObjectFacts
 from snakemake_executor_plugin_batchx.storage.checksums import (
     Content,
     PlainChecksums,
@@ -80,6 +80,11 @@ class MemoryStore:
         except StorageError:
             return False
         return True
+
+    def list_below(self, prefix: str) -> Iterator[ObjectFacts]:
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                yield ObjectFacts(key, len(self.objects[key]), 0.0, "")
 
     def find_modified(self, key: str, bucket: str | None = None) -> float | None:
         with self._lock:

@@ -20,13 +20,18 @@ from snakemake_executor_plugin_batchx.local.launch import (
     DOCKER,
     PROCESS,
     EmbeddedAws,
+    EmbeddedAwsError,
     RuntimeTrees,
     make_command,
     make_environment,
     read_announcement,
     start_process,
 )
-from snakemake_executor_plugin_batchx.local.runner_choice import AUTO, choose_runner
+from snakemake_executor_plugin_batchx.local.runner_choice import (
+    AUTO,
+    RunnerChoice,
+    choose_runner,
+)
 from snakemake_executor_plugin_batchx.runtime.build import provide_runtime
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 
@@ -36,6 +41,7 @@ CONNECT_SECONDS = 2.0
 LEAST_MEMORY_MIB = 4
 """What Batch takes of a job at the least
 (https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html)."""
+HOW_TO_USE = 'Use it: eval "$(batchx local env)"'
 HELP_ENV = 'print shell commands that point the AWS tools at it: eval "$(batchx local env)"'
 
 
@@ -118,10 +124,10 @@ def run_up(args: argparse.Namespace) -> int:
     running = read_running(state_file)
     if running is not None:
         check_standing(running, args)
-        print(f"The embedded AWS is up already, at {running.endpoint_url}.")
+        print(f"The embedded AWS is up already, at {running.endpoint_url}. {HOW_TO_USE}")
         return 0
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    choice = choose_runner(args.runner, provide_trees)
+    choice = _choose_runner(args.runner)
     command = make_command(
         region=args.region,
         vcpus=args.vcpus,
@@ -137,8 +143,15 @@ def run_up(args: argparse.Namespace) -> int:
     write_state(state_file, aws)
     if choice.doubt:
         print(f"Its jobs run as processes of this machine, not in Docker: {choice.doubt}.")
-    print(f'The embedded AWS is up, at {aws.endpoint_url}. Use it: eval "$(batchx local env)"')
+    print(f"The embedded AWS is up, at {aws.endpoint_url}. {HOW_TO_USE}")
     return 0
+
+
+def _choose_runner(wanted: str) -> RunnerChoice:
+    try:
+        return choose_runner(wanted, provide_trees)
+    except EmbeddedAwsError as error:
+        raise BatchxError(str(error).replace("--batchx-local-runner", "--runner")) from error
 
 
 def check_standing(running: EmbeddedAws, args: argparse.Namespace) -> None:
@@ -193,6 +206,7 @@ def list_exports(aws: EmbeddedAws) -> list[str]:
         "SNAKEMAKE_BATCHX_REGION": aws.region,
         "SNAKEMAKE_BATCHX_JOB_QUEUE": aws.job_queue,
         "SNAKEMAKE_BATCHX_S3_ROOT": f"s3://{aws.bucket}/batchx",
+        "SNAKEMAKE_BATCHX_HEAD_ROLE": aws.head_role_arn,
     }
     return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 

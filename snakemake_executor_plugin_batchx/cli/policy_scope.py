@@ -68,7 +68,7 @@ MANY = (
         "queues",
         "QUEUE",
         "name or ARN of a job queue",
-        lambda: _read_values("job_queue", "fallback_queue"),
+        lambda: _read_values("job_queue", "fallback_queue", "head_queue"),
     ),
     ManyOption(
         ("--read",), "reads", "S3_URL", "what workflows read in S3, beside the S3 root: all below"
@@ -91,6 +91,13 @@ MANY = (
         "ARN",
         "a role that pulls images and writes logs",
         lambda: _read_values("execution_role"),
+    ),
+    ManyOption(
+        ("--head-role",),
+        "head_roles",
+        "ARN",
+        "a role of heads of detached runs",
+        lambda: _read_values("head_role"),
     ),
     ManyOption(
         ("--log-group",),
@@ -188,6 +195,7 @@ def make_scope(args: argparse.Namespace) -> Scope:
         own_repository=_choose_own_repository(args.repository),
         job_roles=tuple(many["job_roles"]),
         execution_roles=tuple(many["execution_roles"]),
+        head_roles=tuple(many["head_roles"]),
         log_groups=tuple(many["log_groups"]),
         secrets=tuple(_name_secret(plain, each) for each in many["secrets"]),
         logins=tuple(many["logins"]),
@@ -279,7 +287,13 @@ def _name_secret(scope: Scope, given: str) -> str:
 
 def _check_partition(scope: Scope) -> None:
     """Raise BatchxError where an ARN is of another partition than the region."""
-    named = (*scope.queues, *scope.repositories, *scope.job_roles, *scope.execution_roles)
+    named = (
+        *scope.queues,
+        *scope.repositories,
+        *scope.job_roles,
+        *scope.execution_roles,
+        *scope.head_roles,
+    )
     for arn in (*named, *scope.secrets, *scope.logins, *scope.s3_kms_keys, *scope.secret_kms_keys):
         partition = read_arn_partition(arn)
         if partition and partition != scope.partition:

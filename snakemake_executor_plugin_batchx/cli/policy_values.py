@@ -41,6 +41,7 @@ FORMS: Mapping[str, tuple[str, str, str]] = {
     ),
     "job_roles": ("--job-role", ROLE, "the ARN of a role"),
     "execution_roles": ("--execution-role", ROLE, "the ARN of a role"),
+    "head_roles": ("--head-role", ROLE, "the ARN of a role"),
     "secrets": ("--secret", SECRET, "the ARN of a secret or of a parameter"),
     "logins": ("--login", LOGIN, "the ARN of a secret"),
     "s3_kms_keys": ("--s3-kms-key", KEY, KEY_WANTED),

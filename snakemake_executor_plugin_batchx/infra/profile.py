@@ -11,6 +11,8 @@ SETTINGS = {
     "batchx-fallback-queue": "OnDemandQueue",
     "batchx-job-role": "JobRoleArn",
     "batchx-execution-role": "ExecutionRoleArn",
+    "batchx-head-role": "HeadRoleArn",
+    "batchx-head-queue": "OnDemandQueue",
     "batchx-log-group": "LogGroup",
     "batchx-repository": "RepositoryPrefix",
 }

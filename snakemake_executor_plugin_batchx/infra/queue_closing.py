@@ -1,6 +1,7 @@
 """The end of a stack's job queues: no job is taken any more, and those that are left end.
 
-Deleting a queue ends its jobs as well, but after what they write to is gone.
+Deleting a queue ends its jobs as well, but after what they write to is gone. These are calls of an
+administrator: batch/gateway.py makes those that the policies of heads allow (permissions/).
 """
 
 from collections.abc import Callable, Iterator, Sequence

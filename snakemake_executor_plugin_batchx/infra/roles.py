@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from snakemake_executor_plugin_batchx.infra.compute import list_queues
@@ -39,14 +40,17 @@ OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": make_ref("AWS::AccountId")}
 def plan_roles(options: StackOptions) -> Part:
     """Plan the roles of jobs, ECS and instances, and the policy of those who start runs."""
     scope = make_scope(options)
+    # Who starts a detached run passes on the role of its head, which need not pass itself on.
+    starters = replace(scope, job_roles=(*scope.job_roles, "${HeadRole.Arn}"))
     return Part(
         "Permissions",
         "The job role is what tools in jobs may do, the execution role what ECS does for a job, "
-        "the instance role what instances do. Attach HeadPolicy to the users and roles that start "
-        "Snakemake.",
+        "the instance role what instances do, the head role what the head of a detached run does. "
+        "Attach HeadPolicy to the users and roles that start Snakemake.",
         {
             "JobRole": _make_role(ECS_TASKS, "job", scope, OWN_ACCOUNT),
             "ExecutionRole": _make_role(ECS_TASKS, "execution", scope, OWN_ACCOUNT),
+            "HeadRole": _make_role(ECS_TASKS, "head", scope, OWN_ACCOUNT),
             "InstanceRole": _make_role(EC2, "instance", scope),
             "InstanceProfile": {
                 "Type": "AWS::IAM::InstanceProfile",
@@ -56,7 +60,7 @@ def plan_roles(options: StackOptions) -> Part:
                 "Type": "AWS::IAM::ManagedPolicy",
                 "Properties": {
                     "Description": "What a machine that starts Snakemake with batchx may do",
-                    "PolicyDocument": substitute(make_policy("head", scope)),
+                    "PolicyDocument": substitute(make_policy("head", starters)),
                 },
             },
         },
@@ -66,6 +70,7 @@ def plan_roles(options: StackOptions) -> Part:
 
 def _make_outputs(options: StackOptions) -> dict[str, Values]:
     execution = "The role with which ECS pulls images and writes logs"
+    detached = "The role of the heads of detached runs (batchx run)"
     head = "The policy to attach to those who start Snakemake"
     prefix = "What the names of batchx's repositories in ECR begin with"
     data = "Where workflows may keep what they read and write in S3"
@@ -74,6 +79,7 @@ def _make_outputs(options: StackOptions) -> dict[str, Values]:
     return {
         **({"PulledRepositories": make_output(pulled, names)} if names else {}),
         "JobRoleArn": make_output("The role of jobs", get_attribute("JobRole", "Arn")),
+        "HeadRoleArn": make_output(detached, get_attribute("HeadRole", "Arn")),
         "ExecutionRoleArn": make_output(execution, get_attribute("ExecutionRole", "Arn")),
         "HeadPolicyArn": make_output(head, make_ref("HeadPolicy")),
         "RepositoryPrefix": make_output(prefix, options.prefix),

@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.local.grants import (
     EXECUTION_ROLE,
+    HEAD_ROLE,
     HEAD_USER,
     INSTANCE_ROLE,
     JOB_ROLE,
@@ -52,7 +53,8 @@ def furnish_account(
     bucket = f"batchx-local-{secrets.token_hex(4)}"
     s3.create_bucket(Bucket=bucket, **_make_location(identity.region))
     logs.create_log_group(logGroupName=DEFAULT_LOG_GROUP)
-    roles = [make_role(iam, role, "ecs-tasks.amazonaws.com") for role in (JOB_ROLE, EXECUTION_ROLE)]
+    names = (JOB_ROLE, EXECUTION_ROLE, HEAD_ROLE)
+    roles = [make_role(iam, name, "ecs-tasks.amazonaws.com") for name in names]
     head_key = _make_others(iam)
     scope = make_account_scope(identity, bucket)
     for holder in HOLDERS:
@@ -73,6 +75,7 @@ def furnish_account(
         job_queue=QUEUE,
         job_role_arn=roles[0],
         execution_role_arn=roles[1],
+        head_role_arn=roles[2],
         head_access_key_id=head_key["AccessKeyId"],
         head_secret_access_key=head_key["SecretAccessKey"],
         pid=os.getpid(),

@@ -109,10 +109,6 @@ class Batch:
         orders, self.attempts.orders = self.attempts.orders, []
         return orders
 
-    def has_work(self) -> bool:
-        """True if ``advance`` should be called now, whatever the time."""
-        return bool(self.lifecycle.unsettled or self.attempts.orders)
-
     def find_next_deadline(self) -> float | None:
         """When ``advance`` is due if nothing else happens, in the clock's seconds.
 

@@ -252,7 +252,17 @@ def _in_daemons_words() -> Iterator[None]:
         said = error.explanation or str(error)
         raise DaemonError(f"{SAID_BY_DAEMON}{said}", error.status_code) from error
     except UNANSWERED as error:
-        raise DaemonError(str(error)) from error
+        raise DaemonError(_find_cause(error)) from error
+
+
+def _find_cause(error: BaseException) -> str:
+    """The system's own words for a lost connection, below three libraries'; else the error's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 @contextmanager

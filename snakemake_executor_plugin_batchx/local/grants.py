@@ -16,6 +16,7 @@ from snakemake_executor_plugin_batchx.permissions.scope import S3Place, Scope
 from snakemake_executor_plugin_batchx.storage.layout import AREA
 
 HEAD_USER = "batchx-local-head"
+HEAD_ROLE = "batchx-local-detached"
 JOB_ROLE = "batchx-local-job"
 EXECUTION_ROLE = "batchx-local-execution"
 INSTANCE_ROLE = "ecsInstanceRole"
@@ -71,6 +72,7 @@ def give_policy(
         iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
     if holder == HEAD:
         iam.attach_user_policy(UserName=HOLDER_NAMES[holder], PolicyArn=arn)
+        iam.attach_role_policy(RoleName=HEAD_ROLE, PolicyArn=arn)
         return
     for role in (HOLDER_NAMES[holder], *more):
         iam.attach_role_policy(RoleName=role, PolicyArn=arn)

@@ -83,6 +83,7 @@ class EmbeddedAws:
     head_secret_access_key: str
     runner: str = PROCESS
     registry_host: str = ""
+    head_role_arn: str = ""
 
 
 def make_environment(aws: EmbeddedAws) -> dict[str, str]:
@@ -115,7 +116,7 @@ def make_command(
     # -P: the user's folder may hold a json.py.
     command = [sys.executable, "-P", "-m", __package__ or "snakemake_executor_plugin_batchx.local"]
     command += ["--runner", runner]
-    if region is not None:
+    if region:
         command += ["--region", region]
     if vcpus is not None:
         command += ["--vcpus", str(vcpus)]

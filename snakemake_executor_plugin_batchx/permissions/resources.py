@@ -117,7 +117,11 @@ KINDS: Mapping[str, Callable[[Scope], tuple[str, ...]]] = MappingProxyType(
         "Definitions": _make_arns("batch", "job-definition/", lambda _: (f"{JOB_NAME_PREFIX}*",)),
         "Jobs": _make_arns("batch", "job/", lambda _: ("*",)),
         "Consumables": _make_arns("batch", "consumable-resource/", lambda scope: scope.consumables),
-        "Roles": lambda scope: (*scope.job_roles, *scope.execution_roles),
+        "Roles": lambda scope: (
+            *scope.job_roles,
+            *scope.execution_roles,
+            *scope.head_roles,
+        ),
         "InstanceProfiles": lambda scope: (
             f"arn:{scope.partition}:iam::{scope.account_id}:instance-profile/*",
         ),

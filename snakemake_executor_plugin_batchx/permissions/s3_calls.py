@@ -160,6 +160,16 @@ HEAD_S3_CALLS = (
         condition="AreaPrefix",
         loss="neither is told",
     ),
+    Permission(
+        HEAD,
+        "s3.ListObjectsV2",
+        ("s3:ListBucket",),
+        ("AreaBucket",),
+        "Detached runs below the S3 root are found, and what their heads noted there.",
+        SETTING,
+        condition="AreaPrefix",
+        setting="batchx run",
+    ),
     *(
         dataclasses.replace(row, condition="DataFolder") if row.condition == "DataPrefix" else row
         for row in OWN_DATA

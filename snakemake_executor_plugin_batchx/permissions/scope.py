@@ -44,6 +44,7 @@ class Scope:
     own_repository: str = DEFAULT_REPOSITORY
     job_roles: tuple[str, ...] = ()
     execution_roles: tuple[str, ...] = ()
+    head_roles: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = (DEFAULT_LOG_GROUP,)
     secrets: tuple[str, ...] = ()
     logins: tuple[str, ...] = ()

@@ -20,7 +20,6 @@ from snakemake_executor_plugin_batchx.storage.checksums import (
     Content,
     choose_checksums,
 )
-from snakemake_executor_plugin_batchx.storage.expiry import is_ageing
 from snakemake_executor_plugin_batchx.storage.options import PLAIN_OPTIONS, S3Options
 from snakemake_executor_plugin_batchx.storage.place import BucketPlace, find_place, has_proxy
 from snakemake_executor_plugin_batchx.storage.refusals import (
@@ -157,16 +156,6 @@ class S3Gateway:
         """Tell whether there is an object of this key."""
         return self.find_modified(key) is not None
 
-    def has_lasting_object(self, key: str) -> bool:
-        """Tell whether there is an object that no lifecycle rule deletes soon."""
-        try:
-            answer = self.perform("HeadObject", key, {})
-        except StorageError as error:
-            if error.code in NOT_THERE:
-                return False
-            raise
-        return not is_ageing(answer.headers)
-
     def find_modified(self, key: str, bucket: str | None = None) -> float | None:
         """Return when an object was written, seconds since 1970; None where there is none.
 
@@ -200,6 +189,18 @@ class S3Gateway:
                 )
             if not page.get("IsTruncated"):
                 return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """Return the names right below a prefix (with its slash) that have objects below them."""
+        names: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self._ask("ListObjectsV2", prefix, Prefix=prefix, Delimiter="/", **more)
+            folders = (each["Prefix"] for each in page.get("CommonPrefixes", ()))
+            names += (folder.removeprefix(prefix).rstrip("/") for folder in folders)
+            if not page.get("IsTruncated"):
+                return names
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def delete_objects(self, keys: Sequence[str]) -> None:
@@ -263,9 +264,11 @@ def make_s3_client(session: Any, region: str | None, options: S3Options) -> Any:
     return session.client("s3", region, endpoint_url=options.endpoint_url, config=config)
 
 
-def open_bucket(region: str | None, bucket: str, options: S3Options = PLAIN_OPTIONS) -> S3Gateway:
+def open_bucket(
+    region: str | None, bucket: str, options: S3Options = PLAIN_OPTIONS, party: Party = JOB
+) -> S3Gateway:
     """Return a gateway with the credentials that boto3 finds: inside a job, its role's."""
     session = boto3.Session(region_name=region)
     client = make_s3_client(session, region, options)
     credentials = session.get_credentials()
-    return S3Gateway(client, bucket, credentials=credentials, options=options, party=JOB)
+    return S3Gateway(client, bucket, credentials=credentials, options=options, party=party)

@@ -46,6 +46,10 @@ class S3Root:
         """Return the key of the object that shows whether the head may write here."""
         return f"{self.prefix}/runs/{run_id}/run"
 
+    def get_detached_prefix(self, detached_id: str = "") -> str:
+        """Return the prefix of all that a detached run keeps, without an id that of all of them."""
+        return f"{self.prefix}/detached/{detached_id}".rstrip("/")
+
     def make_url(self, key: str) -> str:
         """Return the s3:// URL of a key."""
         return f"s3://{self.bucket}/{key}"

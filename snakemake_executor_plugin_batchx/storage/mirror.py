@@ -44,12 +44,16 @@ def _open_table(path: Path) -> sqlite3.Connection:
 class Mirror:
     """A table on disk, one row a path; losing it costs uploads, nothing else.
 
-    Safe to use from many threads. To be closed: use it in a `with`.
+    `notes_at_once` are written together. Safe to use from many threads. To be closed: use it in a
+    `with`.
     """
 
-    def __init__(self, path: Path, root_url: str, run_id: str) -> None:
+    def __init__(
+        self, path: Path, root_url: str, run_id: str, notes_at_once: int = NOTES_AT_ONCE
+    ) -> None:
         self._root_url = root_url
         self._run_id = run_id
+        self._notes_at_once = notes_at_once
         self._lock = threading.Lock()
         self._noted: dict[bytes, Row] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +94,7 @@ class Mirror:
         row = (name, blob.size, mtime_ns, root, run_id, *where)
         with self._lock:
             self._noted[name] = row
-            if len(self._noted) >= NOTES_AT_ONCE:
+            if len(self._noted) >= self._notes_at_once:
                 self._write_notes()
 
     def _find_row(self, name: bytes) -> Row | None:

@@ -64,10 +64,13 @@ class Stager:
                 raise BatchxError(
                     f"{label}: input {path} cannot be read: {error.strerror}."
                 ) from error
-        return self._locate_all(entries)
+        return self.stage_entries(entries)
 
-    def _locate_all(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Return the entries, files with the blobs that hold them."""
+    def stage_entries(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return entries of what is below `base`, files with the blobs that hold them.
+
+        Raises BatchxError where a file cannot be read or sent, OSError where it is gone.
+        """
         states: dict[str, FileState] = {}
         for entry in entries:
             if entry.kind == "file":

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,11 @@ class _Tree:
     real: str
 
 
-def list_entries(base: str, path: str) -> list[Entry]:
+IsLeftOut = Callable[[str], bool]
+"""Tells of a path below `base` whether it, and all below it, is left out."""
+
+
+def list_entries(base: str, path: str, is_left_out: IsLeftOut = lambda _path: False) -> list[Entry]:
     """Return a path below `base` and all below it as entries without blobs, parents first.
 
     A link at the top, or one that leaves the tree, is followed: its target would not be there
@@ -28,10 +32,12 @@ def list_entries(base: str, path: str) -> list[Entry]:
     content that could travel.
     """
     tree = _Tree(os.path.normpath(path), os.path.realpath(os.path.join(base, path)))
-    return list(_iter_entries(base, path, tree, is_top=True))
+    return list(_iter_entries(base, path, tree, is_left_out, is_top=True))
 
 
-def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterator[Entry]:
+def _iter_entries(
+    base: str, path: str, tree: _Tree, is_left_out: IsLeftOut, *, is_top: bool
+) -> Iterator[Entry]:
     full = os.path.join(base, path)
     status = os.lstat(full)
     if stat.S_ISLNK(status.st_mode):
@@ -49,7 +55,9 @@ def _iter_entries(base: str, path: str, tree: _Tree, *, is_top: bool) -> Iterato
         raise OSError(errno.EINVAL, "neither a file nor a directory", full)
     yield Entry(path, "dir", mode, status.st_mtime_ns)
     for name in sorted(os.listdir(full)):
-        yield from _iter_entries(base, os.path.join(path, name), tree, is_top=False)
+        inner = os.path.join(path, name)
+        if not is_left_out(inner):
+            yield from _iter_entries(base, inner, tree, is_left_out, is_top=False)
 
 
 def _is_endless(full: str) -> bool:

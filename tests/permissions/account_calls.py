@@ -18,7 +18,9 @@ from botocore.config import Config
 
 from snakemake_executor_plugin_batchx.aws.account import AccountGateway
 from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.hosts import find_hosts
 from snakemake_executor_plugin_batchx.aws.instances import find_instance_sizes
+from snakemake_executor_plugin_batchx.aws.prices import find_spot_prices
 from snakemake_executor_plugin_batchx.aws.retry import Retrier
 from snakemake_executor_plugin_batchx.aws.secrets import read_login
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
@@ -243,6 +245,15 @@ def find_queue(account: Account) -> object:
     return account.batch.describe_queues([account.aws.job_queue])
 
 
+def ask_hosts(account: Account) -> object:
+    """Ask ECS and EC2 what the queue's host is."""
+    environments = account.batch.describe_compute_environments([account.aws.job_queue])
+    cluster = environments[0]["ecsClusterArn"]
+    host = environments[0]["uuid"].replace("-", "")
+    arn = f"{cluster.replace(':cluster/', ':container-instance/')}/{host}"
+    return find_hosts(account.client, account.aws.region, [arn])
+
+
 HEAD_CALLS: Mapping[str, Exercise] = MappingProxyType(
     {
         "batch.DescribeJobQueues": find_queue,
@@ -268,6 +279,11 @@ HEAD_CALLS: Mapping[str, Exercise] = MappingProxyType(
         ),
         "batch.DeregisterJobDefinition": lambda account: account.batch.deregister_definition(
             account.register()
+        ),
+        "ecs.DescribeContainerInstances": ask_hosts,
+        "ec2.DescribeInstances": ask_hosts,
+        "ec2.DescribeSpotPriceHistory": lambda account: find_spot_prices(
+            account.client, account.aws.region, ["m5.large"], time.time()
         ),
         "ecr.GetAuthorizationToken": lambda account: account.ecr.get_credential(False),
         "registry: HEAD manifest": lambda account: account.registry.read_digest(REPOSITORY, TAG),

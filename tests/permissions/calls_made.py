@@ -11,7 +11,19 @@ import botocore.session
 from botocore import xform_name
 
 SERVICES = (
-    *("batch", "ec2", "ecr", "iam", "logs", "s3", "secretsmanager", "service-quotas", "sts"),
+    *(
+        "batch",
+        "ec2",
+        "ecr",
+        "ecs",
+        "iam",
+        "logs",
+        "pricing",
+        "s3",
+        "secretsmanager",
+        "service-quotas",
+        "sts",
+    ),
 )
 
 TRANSFERS = {

@@ -50,6 +50,7 @@ JOB_AREA = f"{AREA}/runs"
 
 QUIET = {
     "ecr.DescribePullThroughCacheRules": "images of a cache are read where they are",
+    "pricing.GetProducts": "the report takes batchx's own table of prices",
     "ecr.GetAccountSetting": "layers are mounted on trial",
 }
 """Calls whose refusal is no news: what a run does without their answer."""

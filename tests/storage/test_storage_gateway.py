@@ -97,8 +97,6 @@ def test_whether_there_is_an_object(gateway: S3Gateway) -> None:
     gateway.write_bytes("there", b"")
     assert gateway.has_object("there")
     assert not gateway.has_object("not there")
-    assert gateway.has_lasting_object("there")
-    assert not gateway.has_lasting_object("not there")
 
 
 def test_objects_are_listed_by_the_thousand(gateway: S3Gateway) -> None:

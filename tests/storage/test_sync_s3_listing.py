@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from counting_watcher import CountingWatcher
 
 from snakemake_executor_plugin_batchx.storage.answers import ObjectFacts
 from snakemake_executor_plugin_batchx.storage.copies import Copy
@@ -54,32 +55,6 @@ class MemoryEngine:
             self.copied.append(copy.key)
             on_bytes(copy.size)
             on_file(copy)
-
-
-class Counter:
-    """What a watcher is told in the end."""
-
-    def __init__(self) -> None:
-        self.files = 0
-        self.unchanged = 0
-
-    def begin_plan(self) -> None:
-        self.unchanged = 0
-
-    def plan_move(self, item: Item) -> None:
-        pass
-
-    def skip_item(self, item: Item) -> None:
-        self.unchanged += 1
-
-    def end_plan(self) -> None:
-        pass
-
-    def add_bytes(self, count: int) -> None:
-        pass
-
-    def add_file(self) -> None:
-        self.files += 1
 
 
 def name_keys(count: int, prefix: str = "p/") -> list[str]:
@@ -138,7 +113,7 @@ def test_a_sync_begins_anew_where_order_is_lost(turned: str) -> None:
     buckets = {"source": source, "target": target}
     engine: Any = MemoryEngine()
     order = Order(S3Place("source", "p/"), S3Place("target", "p/"), Filters())
-    counter = Counter()
+    counter = CountingWatcher()
     for _ in range(2):
         run_sync(order, engine, lambda name: buckets[name], counter)
     assert set(target.objects) == set(keys)

@@ -77,14 +77,6 @@ class Authority:
                     _make_sentence(principal, need) + why, need.action, need.resource
                 )
 
-    def may(self, principal: Principal, need: Need, keys: Keys) -> bool:
-        """Whether a principal may do one thing."""
-        try:
-            self.check(principal, [need], keys)
-        except AccessDeniedError:
-            return False
-        return True
-
     def is_assumable(self, role_arn: str, service: str) -> bool:
         """Whether a role is there, and trusts a service that acts for this account.
 
