@@ -95,7 +95,7 @@ def list_anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "README.md"], ids=name_document)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted(ROOT.glob("*.md"))], ids=name_document)
 def test_links_within_the_documentation_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     broken = []

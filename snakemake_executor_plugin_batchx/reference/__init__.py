@@ -13,11 +13,17 @@ from types import MappingProxyType
 
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.permissions.row import HOLDERS
+from snakemake_executor_plugin_batchx.reference.command_tables import make_commands_section
+from snakemake_executor_plugin_batchx.reference.house_table import make_house_table
 from snakemake_executor_plugin_batchx.reference.permission_tables import (
     make_administration_table,
     make_arns_table,
     make_conditions_table,
     make_permissions_table,
+)
+from snakemake_executor_plugin_batchx.reference.report_tables import (
+    make_price_columns,
+    make_report_columns,
 )
 from snakemake_executor_plugin_batchx.reference.request_tables import (
     make_fargate_table,
@@ -53,9 +59,13 @@ SECTIONS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "gpus": make_gpus_table,
         "doctor-checks": make_checks_table,
         "journal": make_journal_tables,
+        "report-columns": make_report_columns,
+        "price-columns": make_price_columns,
         "failures": make_failures_table,
         "verdict-kinds": make_kinds_table,
         "waiting-causes": make_waiting_table,
+        "commands": make_commands_section,
+        "house": make_house_table,
         "permission-resources": make_arns_table,
         "permission-conditions": make_conditions_table,
         "permissions-infra": make_administration_table,

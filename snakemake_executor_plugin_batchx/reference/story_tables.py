@@ -10,6 +10,7 @@ from snakemake_executor_plugin_batchx.journal_fields import (
     COMMON,
     EVENTS,
     JOB_FIELDS,
+    START_FIELDS,
     USAGE_FIELDS,
     FieldRow,
 )
@@ -45,6 +46,7 @@ def make_journal_tables() -> str:
     tables += [_make_fields(f"`{each.name}`: {each.meaning}", each.fields) for each in EVENTS]
     tables += [
         _make_fields("Each of `jobs`", JOB_FIELDS),
+        _make_fields("Each of `starts`", START_FIELDS),
         _make_fields("`usage`", USAGE_FIELDS),
     ]
     return "\n".join(tables)
