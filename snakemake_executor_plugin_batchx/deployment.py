@@ -36,13 +36,15 @@ def deploy_sources(
 
     Raises BatchxError where a source cannot be read or S3 refuses.
     """
-    workflow = executor.workflow
-    with tempfile.TemporaryDirectory(prefix="batchx-sources-") as folder:
+    with (
+        Transfer(store) as transfer,
+        tempfile.TemporaryDirectory(prefix="batchx-sources-") as folder,
+    ):
         archive = _pack(executor, record, Path(folder, "sources.tar.gz"))
         key = root.get_sources_key(archive.sha256)
-        if not store.has_lasting_object(key):
-            with Transfer(store) as transfer:
-                transfer.send_as(archive.path, key)
+        if not transfer.find_existing([key]):
+            transfer.send_as(archive.path, key)
+        packages = _deploy_packages(executor.workflow, record, transfer, root)
     project = _find_project(archive)
     return SharedSpec(
         version=SPEC_VERSION,
@@ -53,7 +55,7 @@ def deploy_sources(
         work_dir=archive.work_dir,
         scratch=executor.executor_settings.scratch,
         envvars=_select_envvars(executor.envvars()),
-        packages=_deploy_packages(workflow, record, store, root),
+        packages=packages,
         places=list_head_places(project),
         project=project,
         keeps_output=executor.executor_settings.logs == ALL_LOGS,
@@ -92,14 +94,14 @@ def _pack(executor: Any, record: ParseRecord, path: Path) -> SourceArchive:
 
 
 def _deploy_packages(
-    workflow: Any, record: ParseRecord, store: S3Gateway, root: S3Root
+    workflow: Any, record: ParseRecord, transfer: Transfer, root: S3Root
 ) -> PackagesSpec | None:
     """Send the packages that parsing imported and jobs may lack; None where there are none."""
     imported = find_imported(workflow, record)
     if not imported.modules:
         return None
     key = root.get_packages_key(imported.make_key())
-    if not store.has_lasting_object(key):
+    if not transfer.find_existing([key]):
         with tempfile.TemporaryDirectory(prefix="batchx-packages-") as folder:
             path = Path(folder, "packages.tar.gz")
             try:
@@ -108,8 +110,7 @@ def _deploy_packages(
                 raise BatchxError(
                     f"A package that the workflow imports cannot be read: {error}"
                 ) from error
-            with Transfer(store) as transfer:
-                transfer.send_as(path, key)
+            transfer.send_as(path, key)
     return PackagesSpec(key, imported.modules)
 
 

@@ -6,16 +6,18 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_batchx.account_build.order import AccountBuild
-from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.budget import CallBudget, open_budget
 from snakemake_executor_plugin_batchx.aws.credentials import Renewal
-from snakemake_executor_plugin_batchx.aws.retry import Retrier
+from snakemake_executor_plugin_batchx.aws.hosts import FoundHosts, find_hosts
+from snakemake_executor_plugin_batchx.aws.retry import open_retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession, open_session
 from snakemake_executor_plugin_batchx.batch.definitions import Definitions
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
@@ -30,6 +32,7 @@ from snakemake_executor_plugin_batchx.delivery import (
     provide_all,
 )
 from snakemake_executor_plugin_batchx.deployment import deploy_sources
+from snakemake_executor_plugin_batchx.detached.shipping import open_shipping
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.groundwork import Ground, lay_ground
 from snakemake_executor_plugin_batchx.job.places import Places
@@ -42,16 +45,19 @@ from snakemake_executor_plugin_batchx.plan.cache_folder import parse_cache_folde
 from snakemake_executor_plugin_batchx.plan.names import RUN_TAG, WORKFLOW_TAG, make_run_id
 from snakemake_executor_plugin_batchx.plan.values import Problems
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.price_asking import ask_prices
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
+from snakemake_executor_plugin_batchx.reporting import ReportSource, write_report
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.bulk_reads import BulkReader
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
-from snakemake_executor_plugin_batchx.storage.mirror import Mirror
+from snakemake_executor_plugin_batchx.storage.mirror import NOTES_AT_ONCE, Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
+from snakemake_executor_plugin_batchx.usages import read_usages
 from snakemake_executor_plugin_batchx.version import __version__
 from snakemake_executor_plugin_batchx.workflow.parse_audit import ParseRecord
 
@@ -76,7 +82,8 @@ class Stop:
 class BatchAccess:
     """The ways to AWS Batch and to the logs of its jobs.
 
-    `open_logs` returns the gateway to the logs of a region, for None to those of the run's.
+    `open_logs` returns the gateway to the logs of a region, for None to those of the run's;
+    `find_hosts` asks ECS and EC2 about hosts by their ARNs.
     """
 
     gateway: BatchGateway
@@ -84,10 +91,11 @@ class BatchAccess:
     budget: CallBudget
     endpoint_url: str
     stop: Stop
+    find_hosts: Callable[[Sequence[str]], FoundHosts]
 
 
 @dataclass(frozen=True)
-class S3Access:
+class RootAccess:
     """The ways to the bucket of the S3 root."""
 
     store: S3Gateway
@@ -99,13 +107,12 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
 
     Raises BatchxError, with all that is wrong, before anything is submitted.
     """
-    started, settings = time.monotonic(), executor.executor_settings
-    workflow, log = executor.workflow, executor.logger
-    _check_storage(settings, workflow.storage_settings, log)
+    started, settings, log = time.monotonic(), executor.executor_settings, executor.logger
+    _check_storage(settings, executor.workflow.storage_settings, log)
     with ExitStack() as stack:
         run_id, stop = make_run_id(datetime.now(UTC), secrets.token_hex(3)), Stop(log)
         session = open_session(settings, stack, choose_runtime(log.info), stop.renewal)
-        root = make_s3_root(choose_s3_root(session.s3_root, workflow.storage_settings))
+        root = make_s3_root(choose_s3_root(session.s3_root, executor.workflow.storage_settings))
         s3 = _open_s3(session, root.bucket, stack)
         batch = _open_batch(session, log, stop)
         ground = lay_ground(executor, session, batch.gateway, s3.store, root.get_probe_key(run_id))
@@ -133,7 +140,23 @@ def open_run(executor: Any, parsed: ParseRecord) -> OpenRun:
     return OpenRun(
         *(Conductor(context, ports), ports, kept, batch.budget, started),
         *(Places(context.shared.places), ground.modules, delivery.stopped, earlier),
+        plan_report(settings, session, s3, ports),
     )
+
+
+def plan_report(
+    settings: ExecutorSettings, session: AwsSession, s3: RootAccess, ports: Ports
+) -> Callable[[], None]:
+    """Return what writes the run's report at its end, or does nothing where none is wanted."""
+    if not settings.report:
+        return lambda: None
+    source = ReportSource(
+        ports.journal.path,
+        settings.prices,
+        functools.partial(read_usages, s3.reader.read_all, s3.store.read_bytes),
+        functools.partial(ask_prices, session.make_check_client, session.region),
+    )
+    return functools.partial(write_report, source, Path(settings.report), ports.log)
 
 
 def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> EarlierRuns:
@@ -148,7 +171,7 @@ def _find_earlier_runs(context: RunContext, batch: BatchAccess, log: Log) -> Ear
     return earlier
 
 
-def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
+def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> RootAccess:
     client = session.s3_client
     reader = BulkReader(client, session.credentials, bucket, ca_bundle=session.ca_bundle)
     store = S3Gateway(
@@ -158,34 +181,27 @@ def _open_s3(session: AwsSession, bucket: str, stack: ExitStack) -> S3Access:
         ca_bundle=session.ca_bundle,
         options=session.s3_options.for_own_objects,
     )
-    return S3Access(store, stack.enter_context(reader))
+    return RootAccess(store, stack.enter_context(reader))
 
 
 def _open_batch(session: AwsSession, log: Log, stop: Stop) -> BatchAccess:
-    def make_retrier(budget: CallBudget, service: str) -> Retrier:
-        return Retrier(
-            budget,
-            time.monotonic,
-            time.sleep,
-            random.random,
-            stop.stopped.is_set,
-            lambda text: log.warning(f"batchx: {text}"),
-            service,
-        )
+    def warn(text: str) -> None:
+        log.warning(f"batchx: {text}")
 
-    budget = CallBudget(time.monotonic, time.sleep)
-    of_logs = make_retrier(CallBudget(time.monotonic, time.sleep, CALLS_PER_SECOND), LOGS_SERVICE)
+    is_stopped, budget = stop.stopped.is_set, open_budget()
+    of_logs = open_retrier(open_budget(CALLS_PER_SECOND), is_stopped, warn, LOGS_SERVICE)
 
     def open_logs(region: str | None) -> LogsGateway:
         return LogsGateway(session.make_logs_client(region or session.region), of_logs)
 
     client = session.batch_client
     return BatchAccess(
-        gateway=BatchGateway(client, make_retrier(budget, "batch")),
+        gateway=BatchGateway(client, open_retrier(budget, is_stopped, warn)),
         open_logs=functools.cache(open_logs),
         budget=budget,
         endpoint_url=client.meta.endpoint_url,
         stop=stop,
+        find_hosts=functools.partial(find_hosts, session.make_check_client, session.region),
     )
 
 
@@ -228,7 +244,7 @@ def _open_delivery(
 def _open_ports(
     executor: Any,
     context: RunContext,
-    s3: S3Access,
+    s3: RootAccess,
     batch: BatchAccess,
     ground: Ground,
     delivery: Delivery,
@@ -237,13 +253,9 @@ def _open_ports(
 ) -> Ports:
     """Open what the conductor works through; what has to be closed goes on `stack`."""
     run_id, root, base, gateway = context.run_id, context.root, context.work_dir, batch.gateway
-    journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time))
-    journal.write("run", run_id=run_id, batchx=__version__, **asdict(earlier.site))
-    root_url = root.make_url(root.prefix)
-    mirror = stack.enter_context(Mirror(STATE_DIR / "mirror.sqlite", root_url, run_id))
+    journal, mirror = _open_records(context, s3.store, earlier, stack)
     transfer = stack.enter_context(Transfer(s3.store))
-    settings = executor.workflow.remote_execution_settings
-    longest_seconds = settings.seconds_between_status_checks
+    longest_seconds = executor.workflow.remote_execution_settings.seconds_between_status_checks
     stopped = batch.stop.stopped
     # Whoever looks on while a run opens is told what is wrong; from now on it may be waited for.
     batch.stop.renewal.has_begun = True
@@ -264,7 +276,23 @@ def _open_ports(
         log=executor.logger,
         stopped=stopped,
         find_lost=batch.stop.find_lost,
+        find_hosts=batch.find_hosts,
     )
+
+
+def _open_records(
+    context: RunContext, store: S3Gateway, earlier: EarlierRuns, stack: ExitStack
+) -> tuple[Journal, Mirror]:
+    """Open what a run writes down: its journal, and what S3 has."""
+    run_id, root = context.run_id, context.root
+    ship = open_shipping(os.environ, store)
+    journal = stack.enter_context(Journal(STATE_DIR / f"{run_id}.jsonl", time.time, ship))
+    journal.write("run", run_id=run_id, batchx=__version__, **asdict(earlier.site))
+    # A detached head reads the notes while they are made.
+    at_once = NOTES_AT_ONCE if ship is None else 1
+    root_url = root.make_url(root.prefix)
+    mirror = stack.enter_context(Mirror(STATE_DIR / "mirror.sqlite", root_url, run_id, at_once))
+    return journal, mirror
 
 
 def _check_storage(settings: ExecutorSettings, storage_settings: Any, log: Log) -> None:

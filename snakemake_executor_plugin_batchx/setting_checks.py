@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.plan.cache_folder import parse_cache_folder
 from snakemake_executor_plugin_batchx.plan.job_options import NO_OPTIONS, JobOptions, read_settings
 from snakemake_executor_plugin_batchx.plan.values import Problems
+from snakemake_executor_plugin_batchx.reporting import AWS_PRICES, check_target, load_prices
 from snakemake_executor_plugin_batchx.settings import (
     ALL_LOGS,
     FAILED_LOGS,
@@ -34,12 +37,26 @@ class Pattern:
 
 READABLE_CLASSES = tuple(each for each in STORAGE_CLASSES if each not in ARCHIVES)
 
+ONLY_ON_AWS = {
+    "s3_endpoint_url": "brings an S3 of its own",
+    "fallback_queue": "has no other",
+    "job_role": "brings roles of its own",
+    "execution_role": "brings roles of its own",
+    "log_group": "has that of AWS Batch alone",
+}
+"""Settings for which an AWS that lasts as long as a run has nothing, and why."""
+
 PATTERNS = (
     Pattern("region", r"[a-z]{2,}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1"),
     Pattern(
         "s3_root",
         r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?",
         "an S3 URL such as s3://my-bucket/my-run",
+    ),
+    Pattern(
+        "head_role",
+        r"arn:aws[a-z-]*:iam::\d{12}:role/.+",
+        "the ARN of a role, such as arn:aws:iam::123456789012:role/my-head-role",
     ),
     Pattern(
         "runtime",
@@ -108,6 +125,8 @@ def check_settings(settings: ExecutorSettings) -> JobOptions:
             problems.add_reasons([f"{option} {value!r} is not valid: it must be {pattern.wanted}"])
     with problems:
         parse_cache_folder(settings.host_cache)
+    with problems:
+        _check_report(settings)
     problems.add_reasons(_iter_contradictions(settings))
     problems.raise_all()
     return options
@@ -120,22 +139,29 @@ NO_QUEUE = (
 )
 
 
+def _check_report(settings: ExecutorSettings) -> None:
+    """Raise BatchxError where the report could not be written at the end."""
+    if settings.report:
+        for reason in check_target(Path(settings.report)):
+            raise BatchxError(f"--batchx-report {settings.report!r} is not valid: {reason}.")
+    if settings.prices and settings.prices != AWS_PRICES:
+        load_prices(settings.prices)
+
+
 def _iter_contradictions(settings: ExecutorSettings) -> Iterator[str]:
+    if settings.prices and not settings.report:
+        yield f"--batchx-prices {settings.prices} is for --batchx-report FILE: give that, too"
     if settings.job_queue == LOCAL_QUEUE and settings.runtime not in {None, "layer"}:
         yield (
             f"--batchx-runtime {settings.runtime} is for queues of AWS: leave it out with "
             "--batchx-job-queue local, which brings the runtime itself"
         )
-    if settings.job_queue == LOCAL_QUEUE and settings.s3_endpoint_url:
-        yield (
-            "--batchx-s3-endpoint-url is for queues of AWS: leave it out with --batchx-job-queue "
-            "local, which brings an S3 of its own"
-        )
-    if settings.job_queue == LOCAL_QUEUE and settings.fallback_queue:
-        yield (
-            "--batchx-fallback-queue is for queues of AWS: leave it out with --batchx-job-queue "
-            "local, which has no other"
-        )
+    for name, why in ONLY_ON_AWS.items():
+        if settings.job_queue == LOCAL_QUEUE and getattr(settings, name):
+            yield (
+                f"--batchx-{name.replace('_', '-')} is for queues of AWS: leave it out with "
+                f"--batchx-job-queue local, which {why}"
+            )
     if settings.s3_endpoint_url and settings.s3_addressing == "accelerate":
         yield (
             "--batchx-s3-addressing accelerate is an endpoint of AWS's own: leave "

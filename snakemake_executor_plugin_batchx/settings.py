@@ -57,6 +57,18 @@ class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
         "ARN",
         type=str,
     )
+    head_role: str | None = make_setting(
+        "ARN of the IAM role that the head of a detached run (batchx run --detach) has in its "
+        "container: what batchx policy head allows. Default: the role of the instances.",
+        "ARN",
+        type=str,
+    )
+    head_queue: str | None = make_setting(
+        "The job queue for the head of a detached run: its name or its ARN. On spot the head may "
+        "be started again, on demand it is calmer. Default: --batchx-job-queue.",
+        "QUEUE",
+        type=str,
+    )
     tags: list[str] | None = make_list(  # noqa: RUF009
         "Tags for every job and job definition, for cost reports and policies: one or more "
         "KEY=VALUE, separated by blanks or commas (by commas in the environment variable).",
@@ -152,6 +164,19 @@ class ExecutorSettings(S3Settings, ExecutorSettingsBase):  # type: ignore[misc]
     platform_version: str | None = make_setting(
         "The platform version of Fargate. Default: LATEST.",
         "VERSION",
+        type=str,
+    )
+    report: str | None = make_setting(
+        "A file (.html for a page, .csv for a line a job) to which a report of the run is written "
+        "at its end, however it ends: what jobs took, where they wasted, what they cost. See "
+        "`batchx report`.",
+        "FILE",
+        type=str,
+    )
+    prices: str | None = make_setting(
+        "What machines cost, for --batchx-report: a file in the form of batchx's own table, or "
+        "'aws' to ask AWS. Default: that table.",
+        "FILE|aws",
         type=str,
     )
     module_map: str | None = make_setting(

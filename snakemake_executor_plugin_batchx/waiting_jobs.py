@@ -19,6 +19,7 @@ from snakemake_executor_plugin_batchx.inflight import InFlight, TrackedJob
 from snakemake_executor_plugin_batchx.launching import Launcher
 from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 from snakemake_executor_plugin_batchx.ports import Log, Ports, RunContext
+from snakemake_executor_plugin_batchx.status.teller import Status
 from snakemake_executor_plugin_batchx.working import Workers
 
 UNEXPLAINED = "Why jobs wait could not be found out"
@@ -125,7 +126,7 @@ class WaitingJobs:
         self._conclude(job, Ending(verdict.kind, verdict.message, verdict.sentence))
         return True
 
-    def tell(self) -> str:
+    def tell(self) -> Status:
         """Return what jobs have been waiting for, for the status line; "" where none has for long.
 
         The queue is named where jobs wait on several.
@@ -135,11 +136,12 @@ class WaitingJobs:
             for each in self.watch.list_waits()
             if each.waiting is not None or each.seconds >= self._context.pace.explain_seconds
         ]
-        return "; ".join(
-            (f"{each.queue}: " if len(waits) > 1 else "")
-            + f"RUNNABLE {tell_duration(each.seconds)}"
-            + (f": {each.waiting.clause}" if each.waiting else "")
-            for each in waits
+        named = [f"{each.queue}: RUNNABLE" if len(waits) > 1 else "RUNNABLE" for each in waits]
+        times = [f" {tell_duration(each.seconds)}" for each in waits]
+        reasons = [f": {each.waiting.clause}" if each.waiting else "" for each in waits]
+        return Status(
+            text="; ".join(map("".join, zip(named, times, reasons, strict=True))),
+            lasting="; ".join(map("".join, zip(named, reasons, strict=True))),
         )
 
     def _find_sizes(self, queue: str) -> Sequence[InstanceSize]:

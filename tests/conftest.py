@@ -28,8 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item
         for worker in range(workers)
         for kind in kinds
-        for item in kind[len(kind) * worker // workers : len(kind) * (worker + 1) // workers]
+        for item in kind[_find_cut(kind, worker, workers) : _find_cut(kind, worker + 1, workers)]
     ] or items
+
+
+def _find_cut(items: list[pytest.Item], worker: int, workers: int) -> int:
+    """Return where a worker's stretch begins: never among tests that are to stay together."""
+    cut = len(items) * worker // workers
+    while 0 < cut < len(items) and _is_held_together(items[cut - 1], items[cut]):
+        cut += 1
+    return cut
+
+
+def _is_held_together(before: pytest.Item, item: pytest.Item) -> bool:
+    return before.path == item.path and item.get_closest_marker("together") is not None
 
 
 def _rank_length(item: pytest.Item) -> int:

@@ -42,6 +42,9 @@ class ToldWatcher:
         self.watched += job_ids
         self.new += job_ids
 
+    def describe_untold(self) -> list[JobState]:
+        return []
+
     def poll_if_due(self) -> Poll:
         new, self.new = self.new, []
         told = [(job_id, self.reasons.get(job_id.replace("-", "_"))) for job_id in new]

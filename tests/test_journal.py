@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.journal import SCHEMA_VERSION, Journal
 
 
@@ -109,4 +110,32 @@ def test_only_an_intent_must_reach_the_disk() -> None:
     with Journal(Path("/dev/full"), lambda: 0.0) as journal:
         journal.write("state", status="RUNNING")
         with pytest.raises(OSError, match="No space left"):
+            journal.write("intent", is_intent=True)
+
+
+def test_what_leads_up_to_an_intent_is_shipped_before_it_counts(tmp_path: Path) -> None:
+    shipped: list[tuple[str, int, bytes]] = []
+    path = tmp_path / "run.jsonl"
+    with Journal(path, lambda: 1.0, lambda *piece: shipped.append(piece)) as journal:
+        journal.write("run")
+        assert shipped == []
+        journal.write("intent", is_intent=True)
+        first = path.read_bytes()
+        journal.note("state")
+        journal.write("submitted")
+        journal.write("intent", is_intent=True)
+        whole = path.read_bytes()
+    assert shipped == [
+        ("run.jsonl", 0, first),
+        ("run.jsonl", len(first), whole[len(first) :]),
+    ]
+
+
+def test_an_intent_that_cannot_be_shipped_is_refused(tmp_path: Path) -> None:
+    def refuse(_name: str, _offset: int, _lines: bytes) -> None:
+        raise BatchxError("no way")
+
+    with Journal(tmp_path / "run.jsonl", lambda: 1.0, refuse) as journal:
+        journal.write("run")
+        with pytest.raises(BatchxError, match="no way"):
             journal.write("intent", is_intent=True)

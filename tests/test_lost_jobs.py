@@ -50,6 +50,9 @@ class ForgettingWatcher:
         self.lost = [*job_ids] if not self.watched else []
         self.watched += job_ids
 
+    def describe_untold(self) -> list[object]:
+        return []
+
     def poll_if_due(self) -> Poll:
         lost, self.lost = self.lost, []
         return Poll(lost=tuple(lost))

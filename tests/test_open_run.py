@@ -39,6 +39,7 @@ def test_an_earlier_run_is_closed_by_one_that_comes_to_its_end(
         modules=EMPTY_MAP,
         images_stopped=threading.Event(),
         earlier=EarlierRuns(SITE, (path,), LeftJobs(())),
+        write_report=lambda: None,
     )
     run.close()
     assert has_ended(path) is not is_stopped

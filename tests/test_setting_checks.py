@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +120,7 @@ GOOD = [
     ("scratch", "/"),
     ("scratch", "/mnt/fast disk"),
     ("profile", "any name at all"),
+    ("head_role", "arn:aws:iam::123456789012:role/path/head"),
     ("runtime", "layer"),
     ("runtime", "image"),
     ("runtime", "mount"),
@@ -183,6 +185,8 @@ BAD = [
     ("s3_acl", "public-read"),
     ("scratch", "relative/folder"),
     ("scratch", "~/scratch"),
+    ("head_role", "head"),
+    ("head_role", "arn:aws:iam::1234:role/head"),
     ("runtime", "layers"),
     ("runtime", "mount:opt"),
     ("runtime", "mount:efs://my-files/x"),
@@ -228,6 +232,14 @@ def test_the_tables_above_have_every_pattern_and_every_option() -> None:
             {"job_queue": "local", "fallback_queue": "other"},
             "--batchx-fallback-queue is for queues of AWS",
         ),
+        *(
+            (
+                {"job_queue": "local", name: f"arn:aws:iam::123456789012:role/{name}"},
+                f"--batchx-{name.replace('_', '-')} is for queues of AWS",
+            )
+            for name in ("job_role", "execution_role")
+        ),
+        ({"job_queue": "local", "log_group": "/lab"}, "--batchx-log-group is for queues of AWS"),
         (
             {"s3_addressing": "accelerate", "s3_endpoint_url": "http://s3"},
             "--batchx-s3-addressing accelerate is an endpoint of AWS's own",
@@ -373,3 +385,23 @@ def test_what_holds_several_things_is_told_with_its_option(setting: str) -> None
 def test_a_secret_in_place_of_its_name_is_never_told(setting: str, value: str) -> None:
     (problem,) = list_problems(**{setting: [value]})
     assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"report": "r.pdf"}, "--batchx-report 'r.pdf' is not valid: it must end with .html or"),
+        ({"report": "none/r.html"}, "is not valid: there is no folder none"),
+        ({"prices": "aws"}, "--batchx-prices aws is for --batchx-report FILE"),
+        ({"report": "r.csv", "prices": "none"}, "The prices in none cannot be read"),
+        ({"report": "r.csv", "prices": "r.toml"}, "r.toml is no table of prices"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused(
+    values: dict[str, str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.toml").write_text("[prices]")
+    (problem,) = list_problems(**values)
+    assert sentence in problem
+    assert list_problems(report="r.html", prices="aws") == []

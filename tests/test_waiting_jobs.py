@@ -28,6 +28,7 @@ from snakemake_executor_plugin_batchx.inflight import Outcome
 from snakemake_executor_plugin_batchx.plan.instance_sizes import InstanceSize
 from snakemake_executor_plugin_batchx.plan.platform import Platform
 from snakemake_executor_plugin_batchx.recovery import LeftJobs, read_left_jobs
+from snakemake_executor_plugin_batchx.status.teller import Status
 from snakemake_executor_plugin_batchx.storage.refusals import StorageError
 
 LIMIT_SECONDS = 3600
@@ -111,6 +112,9 @@ class Watcher:
 
     def watch(self, job_ids: Sequence[str]) -> None:
         self.watched += job_ids
+
+    def describe_untold(self) -> list[JobState]:
+        return []
 
     def poll_if_due(self) -> Poll:
         return self.polls.pop(0) if self.polls else Poll()
@@ -345,9 +349,11 @@ def test_the_sizes_of_instances_are_those_that_are_known(tmp_path: Path) -> None
 def test_a_wait_is_shown_once_it_is_time_to_explain_it(tmp_path: Path) -> None:
     world = start(tmp_path, runnable_timeout=None)
     world.time.sleep(AWS_PACE.explain_seconds - 1)
-    assert world.conductor.tell_status() == "batchx: 1 waiting"
+    assert world.conductor.tell_status() == Status("batchx: 1 waiting", "batchx: 1 waiting")
     world.time.sleep(1)
-    assert world.conductor.tell_status() == "batchx: 1 waiting (RUNNABLE 2 min)"
+    assert world.conductor.tell_status() == Status(
+        "batchx: 1 waiting (RUNNABLE 2 min)", "batchx: 1 waiting (RUNNABLE)"
+    )
     world.close()
 
 

@@ -1,6 +1,7 @@
 """How often we may ask AWS: one budget for all Batch calls of the process."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,3 +108,8 @@ class CallBudget:
         gained = (now - bucket.updated) * rate
         bucket.tokens = min(max(1.0, rate * BURST_SECONDS), bucket.tokens + gained)
         bucket.updated = now
+
+
+def open_budget(rates: Mapping[Purpose, float] = CALLS_PER_SECOND) -> CallBudget:
+    """Return a budget that goes by this machine's clock."""
+    return CallBudget(time.monotonic, time.sleep, rates)

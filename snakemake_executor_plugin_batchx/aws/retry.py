@@ -1,5 +1,7 @@
 """Calls to AWS, tried again where that may help, and only as long as somebody wants them."""
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -116,6 +118,16 @@ class Retrier:
             if left <= 0:
                 return True
             self._sleep(min(left, STEP_SECONDS))
+
+
+def open_retrier(
+    budget: CallBudget,
+    is_stopped: Callable[[], bool],
+    warn: Callable[[str], object] = lambda _: None,
+    service: str = "batch",
+) -> Retrier:
+    """Return a Retrier that goes by this machine's clock and chance."""
+    return Retrier(budget, time.monotonic, time.sleep, random.random, is_stopped, warn, service)
 
 
 def _is_worth_a_try(error: AwsError, patience: Patience, waited_seconds: float) -> bool:

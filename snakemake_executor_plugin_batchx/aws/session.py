@@ -199,6 +199,8 @@ def _list_named_arns(settings: ExecutorSettings, core: Any) -> list[tuple[str, s
         ("--batchx-job-queue", settings.job_queue),
         ("--batchx-job-role", settings.job_role),
         ("--batchx-execution-role", settings.execution_role),
+        ("--batchx-head-queue", settings.head_queue),
+        ("--batchx-head-role", settings.head_role),
         ("role_arn in ~/.aws/config", core.get_scoped_config().get("role_arn")),
     ]
 
@@ -244,8 +246,8 @@ def _make_embedded_session(
         job_queue=embedded.job_queue,
         # The user's own bucket, if a profile names one, is not in this S3.
         s3_root=f"s3://{embedded.bucket}/batchx",
-        job_role=settings.job_role or embedded.job_role_arn,
-        execution_role=settings.execution_role or embedded.execution_role_arn,
+        job_role=embedded.job_role_arn,
+        execution_role=embedded.execution_role_arn,
         runner_doubt=runner_doubt,
         s3_options=make_s3_options(settings),
     )

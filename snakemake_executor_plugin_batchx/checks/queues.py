@@ -25,7 +25,7 @@ GOOD_KINDS = EC2_TYPES | FARGATE_TYPES | {"", "ECS", "ECS_FARGATE"}
 
 
 @dataclass(frozen=True)
-class QueueView:
+class QueueFacts:
     """A job queue as Batch tells of it.
 
     `queue` is its name or ARN as the user has it, `who` is who names it ("" where that need not be
@@ -52,7 +52,7 @@ class QueueView:
         return str(self.detail["jobQueueArn"]).split(":")[4] if self.detail else ""
 
 
-def judge_queue(view: QueueView) -> list[Finding]:
+def judge_queue(view: QueueFacts) -> list[Finding]:
     """Return what is to be said of a queue, its compute environments apart; at least one."""
     problems = list(_iter_queue_problems(view))
     kinds = sorted({find_type(each) for each in view.environments})
@@ -61,7 +61,7 @@ def judge_queue(view: QueueView) -> list[Finding]:
     ]
 
 
-def _iter_queue_problems(view: QueueView) -> Iterator[Finding]:
+def _iter_queue_problems(view: QueueFacts) -> Iterator[Finding]:
     named, detail = view.named, view.detail
     if detail is None:
         yield make_failure(QUEUE, *_tell_unknown(view))
@@ -88,7 +88,7 @@ def _iter_queue_problems(view: QueueView) -> Iterator[Finding]:
             )
 
 
-def _tell_unknown(view: QueueView) -> tuple[str, str]:
+def _tell_unknown(view: QueueFacts) -> tuple[str, str]:
     """Return what is said of a queue that is not there, and what to do."""
     parts = view.queue.split(":")
     region = parts[3] if view.queue.startswith("arn:") and len(parts) > 5 else view.region
@@ -108,7 +108,7 @@ def _tell_unknown(view: QueueView) -> tuple[str, str]:
     return text, f"name one that is there ({shown}), or check --batchx-region"
 
 
-def judge_environments(view: QueueView) -> list[Finding]:
+def judge_environments(view: QueueFacts) -> list[Finding]:
     """Return what is to be said of each compute environment of a queue.
 
     One that gets no jobs is a failure if the queue has no other that does.
@@ -166,7 +166,7 @@ def name_environment(environment: Mapping[str, Any]) -> str:
     return str(environment.get("computeEnvironmentName") or arn.rpartition("/")[2])
 
 
-def list_failures(view: QueueView) -> list[Finding]:
+def list_failures(view: QueueFacts) -> list[Finding]:
     """Return what keeps jobs off a queue: of itself, else of its compute environments."""
     failed = [each for each in judge_queue(view) if each.status == "failed"]
     return failed or [each for each in judge_environments(view) if each.status == "failed"]
@@ -184,7 +184,7 @@ class ProfileUse:
     is_needed: bool = False
 
 
-def list_instance_profiles(views: Sequence[QueueView]) -> list[ProfileUse]:
+def list_instance_profiles(views: Sequence[QueueFacts]) -> list[ProfileUse]:
     """Return the instance profiles that the EC2 instances of queues get, each once."""
     uses: dict[str, ProfileUse] = {}
     for view in views:

@@ -12,12 +12,20 @@ from snakemake_executor_plugin_batchx.checks.finding import (
     make_warning,
 )
 from snakemake_executor_plugin_batchx.checks.queues import ProfileUse
-from snakemake_executor_plugin_batchx.checks.table import EXECUTION_ROLE, INSTANCE_ROLE, JOB_ROLE
+from snakemake_executor_plugin_batchx.checks.table import (
+    EXECUTION_ROLE,
+    HEAD_ROLE,
+    INSTANCE_ROLE,
+    JOB_ROLE,
+)
 from snakemake_executor_plugin_batchx.plan.principals import ECS_TASKS
 
 EC2 = "ec2.amazonaws.com"
 
 ASSUME = "sts:assumerole"
+
+KINDS = {JOB_ROLE: "Job role", EXECUTION_ROLE: "Execution role", HEAD_ROLE: "Head role"}
+"""What roles are called, by the checks of them."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,7 @@ class RoleWish:
     @property
     def named(self) -> str:
         """What sentences call it."""
-        kind = {JOB_ROLE: "Job role", EXECUTION_ROLE: "Execution role"}[self.check]
-        return f"{kind} {self.arn} ({self.who})"
+        return f"{KINDS[self.check]} {self.arn} ({self.who})"
 
     @property
     def name(self) -> str:

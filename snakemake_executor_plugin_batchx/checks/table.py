@@ -24,6 +24,7 @@ ENVIRONMENT = "environment"
 INSTANCE_ROLE = "instance-role"
 JOB_ROLE = "job-role"
 EXECUTION_ROLE = "execution-role"
+HEAD_ROLE = "head-role"
 LOG_GROUP = "log-group"
 S3_ROOT = "s3-root"
 REGISTRY = "registry"
@@ -71,6 +72,12 @@ CHECKS = (
         "likewise the execution role, which Fargate and secrets need",
         ("iam:GetRole",),
         True,
+    ),
+    Check(
+        HEAD_ROLE,
+        "likewise the role of the heads of detached runs (`batchx run`), if one is named",
+        ("iam:GetRole",),
+        False,
     ),
     Check(
         LOG_GROUP,

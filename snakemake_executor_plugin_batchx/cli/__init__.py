@@ -14,6 +14,8 @@ from snakemake_executor_plugin_batchx.cli import (
     jobs,
     local,
     policy,
+    report,
+    run,
     runtime,
     sync,
 )
@@ -23,7 +25,20 @@ from snakemake_executor_plugin_batchx.version import __version__
 CLOSED_PIPE = 128 + 13
 """As of a program that SIGPIPE ends."""
 
-COMMANDS = (definitions, demo, doctor, image, infra, jobs, local, policy, runtime, sync)
+COMMANDS = (
+    definitions,
+    demo,
+    doctor,
+    image,
+    infra,
+    jobs,
+    local,
+    policy,
+    report,
+    run,
+    runtime,
+    sync,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code. What the user can mend is told in one sentence."""
     try:
         try:
-            args = make_parser().parse_args(argv)
+            words, rest = run.split_words(sys.argv[1:] if argv is None else argv)
+            args = make_parser().parse_args(words)
+            if rest:
+                args.snakemake_arguments = rest
             exit_code: int = args.run(args)
         finally:
             sys.stdout.flush()

@@ -1,13 +1,13 @@
 """AWS Batch and its logs as the commands use them, which nobody stops but their patience."""
 
 import argparse
-import random
+import io
 import sys
 import time
 from collections.abc import Callable
 
-from snakemake_executor_plugin_batchx.aws.budget import CallBudget
-from snakemake_executor_plugin_batchx.aws.retry import Retrier
+from snakemake_executor_plugin_batchx.aws.budget import open_budget
+from snakemake_executor_plugin_batchx.aws.retry import open_retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.cli.aws_options import open_aws
@@ -31,22 +31,21 @@ def open_batch(args: argparse.Namespace, job_queue: str | None) -> BatchGateway:
 
 def make_batch(session: AwsSession, is_stopped: Callable[[], bool]) -> BatchGateway:
     """Return a gateway that tries nothing again once `is_stopped`."""
-    budget = CallBudget(time.monotonic, time.sleep)
-    return BatchGateway(session.batch_client, _make_retrier(budget, is_stopped, "batch"))
+    return BatchGateway(session.batch_client, open_retrier(open_budget(), is_stopped, say))
 
 
 def make_logs(session: AwsSession, region: str) -> LogsGateway:
     """Return a gateway to the logs of a region, which tries for as long as each call can wait."""
-    budget = CallBudget(time.monotonic, time.sleep, CALLS_PER_SECOND)
-    retrier = _make_retrier(budget, lambda: False, SERVICE)
+    retrier = open_retrier(open_budget(CALLS_PER_SECOND), lambda: False, say, SERVICE)
     return LogsGateway(session.make_logs_client(region), retrier)
-
-
-def _make_retrier(budget: CallBudget, is_stopped: Callable[[], bool], service: str) -> Retrier:
-    clock, sleep = time.monotonic, time.sleep
-    return Retrier(budget, clock, sleep, random.random, is_stopped, say, service)
 
 
 def say(text: str) -> None:
     """Tell the user something that is not the command's output."""
     print(f"batchx: {text}", file=sys.stderr, flush=True)
+
+
+def print_any_text() -> None:
+    """Have standard output take whatever tools and names of files have, in any locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")

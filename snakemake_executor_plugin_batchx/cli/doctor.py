@@ -21,6 +21,7 @@ OPTIONS = (
     ("s3_root", "S3_URL", "where jobs and this machine exchange files"),
     ("job_role", "ARN", "the role that jobs run with"),
     ("execution_role", "ARN", "the role that pulls images and writes logs"),
+    ("head_role", "ARN", "the role of the heads of detached runs"),
     ("log_group", "NAME", "the log group of the jobs' output (default: Batch's own)"),
 )
 """Settings that are options here, too."""

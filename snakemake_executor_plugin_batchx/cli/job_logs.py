@@ -3,10 +3,8 @@
 import argparse
 import functools
 import heapq
-import io
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from snakemake_executor_plugin_batchx.cli.batch_access import (
     QUEUE_VARIABLE,
     make_batch,
     make_logs,
+    print_any_text,
     say,
 )
 from snakemake_executor_plugin_batchx.cli.job_watch import JobWatch
@@ -169,9 +168,7 @@ def run_logs(args: argparse.Namespace) -> int:
     # Of the queue only the region counts that an ARN names.
     session = open_aws(args, queue if queue != LOCAL_QUEUE and not args.region else None)
     access = open_access(session)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Whatever the locale: tools write what they like.
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    print_any_text()
     try:
         if args.follow:
             return follow_job(args, access, time.monotonic, time.sleep)

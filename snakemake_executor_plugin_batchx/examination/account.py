@@ -11,7 +11,7 @@ from snakemake_executor_plugin_batchx.checks.identity import judge_credentials, 
 from snakemake_executor_plugin_batchx.checks.log_groups import judge_log_group
 from snakemake_executor_plugin_batchx.checks.queues import (
     ProfileUse,
-    QueueView,
+    QueueFacts,
     list_instance_profiles,
 )
 from snakemake_executor_plugin_batchx.checks.quotas import Quota, judge_quota
@@ -128,13 +128,13 @@ def begin_roles(
         inquiries.begin(wish.check, wish.named, make)
 
 
-def begin_profiles(inquiries: Inquiries, examiner: Examiner, views: Sequence[QueueView]) -> None:
+def begin_profiles(inquiries: Inquiries, examiner: Examiner, views: Sequence[QueueFacts]) -> None:
     """Begin to look at the instance profiles that compute environments name."""
     for use in list_instance_profiles(views):
         make = functools.partial(examiner.examine_profile, use)
         inquiries.begin(INSTANCE_ROLE, f"Instance profile {use.profile}", make)
 
 
-def find_account(views: Iterable[QueueView]) -> str:
+def find_account(views: Iterable[QueueFacts]) -> str:
     """Return the account that the queues of a region are of, "" where none is there."""
     return next((view.account for view in views if view.account), "")

@@ -1,15 +1,14 @@
 """What `batchx doctor` looks at: all that a run needs of its account, and what it finds."""
 
 import functools
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.aws.account import AccountGateway
-from snakemake_executor_plugin_batchx.aws.budget import CallBudget
+from snakemake_executor_plugin_batchx.aws.budget import open_budget
 from snakemake_executor_plugin_batchx.aws.errors import AwsError
-from snakemake_executor_plugin_batchx.aws.retry import Retrier
+from snakemake_executor_plugin_batchx.aws.retry import open_retrier
 from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.batch.gateway import BatchGateway
 from snakemake_executor_plugin_batchx.batch.queues import Queues
@@ -23,7 +22,7 @@ from snakemake_executor_plugin_batchx.checks.finding import (
 )
 from snakemake_executor_plugin_batchx.checks.identity import judge_unreached
 from snakemake_executor_plugin_batchx.checks.queues import (
-    QueueView,
+    QueueFacts,
     judge_environments,
     judge_queue,
 )
@@ -33,6 +32,7 @@ from snakemake_executor_plugin_batchx.checks.runtime import judge_runtime
 from snakemake_executor_plugin_batchx.checks.table import (
     CREDENTIALS,
     EXECUTION_ROLE,
+    HEAD_ROLE,
     IMAGE,
     JOB_ROLE,
     LOG_GROUP,
@@ -196,12 +196,13 @@ class Doctor:
             f"give --batchx-job-queue, or set SNAKEMAKE_BATCHX_JOB_QUEUE{there}",
         )
 
-    def _begin_dependants(self, views: Sequence[QueueView]) -> None:
+    def _begin_dependants(self, views: Sequence[QueueFacts]) -> None:
         wishes = [
             RoleWish(check, arn, who)
             for check, arn, who in (
                 (JOB_ROLE, self._settings.job_role, "--batchx-job-role"),
                 (EXECUTION_ROLE, self._settings.execution_role, "--batchx-execution-role"),
+                (HEAD_ROLE, self._settings.head_role, "--batchx-head-role"),
             )
             if arn
         ]
@@ -263,7 +264,7 @@ class Doctor:
                 )
 
 
-def _judge_view(view: QueueView) -> list[Finding]:
+def _judge_view(view: QueueFacts) -> list[Finding]:
     """Return what is to be said of a queue and, if it is fit for jobs, of its environments."""
     findings = judge_queue(view)
     if any(each.status == "failed" for each in findings):
@@ -272,13 +273,8 @@ def _judge_view(view: QueueView) -> list[Finding]:
 
 
 def _open_batch(session: AwsSession) -> BatchGateway:
-    retrier = Retrier(
-        CallBudget(time.monotonic, time.sleep),
-        time.monotonic,
-        time.sleep,
-        random.random,
-        lambda: True,  # the client tries again itself, once
-    )
+    # Stopped from the beginning: the client tries again itself, once.
+    retrier = open_retrier(open_budget(), lambda: True)
     return BatchGateway(session.make_check_client("batch", session.region), retrier)
 
 

@@ -10,7 +10,7 @@ from snakemake_executor_plugin_batchx.aws.session import AwsSession
 from snakemake_executor_plugin_batchx.checks.clock import judge_clock
 from snakemake_executor_plugin_batchx.checks.finding import Finding, judge_trouble
 from snakemake_executor_plugin_batchx.checks.queues import (
-    QueueView,
+    QueueFacts,
     judge_environments,
     list_failures,
 )
@@ -53,10 +53,10 @@ class RunExamination:
         self._log = log
         self._patience_seconds = patience_seconds
         self._inquiries = Inquiries(log.debug)
-        self._views: Sequence[QueueView] = ()
+        self._views: Sequence[QueueFacts] = ()
         self._sizes: Mapping[str, tuple[InstanceSize, ...]] = {}
 
-    def begin(self, survey: Survey, views: Sequence[QueueView], bucket: str) -> None:
+    def begin(self, survey: Survey, views: Sequence[QueueFacts], bucket: str) -> None:
         """Begin to look at what jobs name, and at what their queues name."""
         self._views = views
         region = self._session.region

@@ -1,6 +1,6 @@
 """Failures of jobs that were ended from outside: their time, their queue, their host, a user."""
 
-from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, Retrier
+from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, RetriedBy
 
 SPOT_ADVICE = (
     "Start the workflow again, or use an on-demand queue (as --batchx-fallback-queue, it is used "
@@ -17,7 +17,7 @@ HOST_LOSSES = (
         shown="Host EC2 (instance i-…) terminated.",
         sentence="its host was taken away (spot) or lost",
         advice=SPOT_ADVICE,
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
         retried=(("onStatusReason", "Host EC2*"),),
     ),
     FailureRow(
@@ -27,7 +27,7 @@ HOST_LOSSES = (
         shown="Your Spot Task was interrupted.",
         sentence="Fargate Spot took its host away",
         advice=SPOT_ADVICE,
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
         is_plain=True,
         retried=(("onStatusReason", "Your Spot Task was interrupted*"),),
     ),
@@ -38,7 +38,7 @@ HOST_LOSSES = (
         shown="ECS agent disconnected",
         sentence="its host lost the connection to ECS",
         advice="Start the workflow again.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
         is_plain=True,
     ),
 )
@@ -55,7 +55,7 @@ ENDS = (
             "Raise runtime of the rule (minutes). With retries: and a runtime that grows with "
             "attempt, Snakemake tries again with more."
         ),
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
         is_plain=True,
     ),
     FailureRow(
@@ -71,7 +71,7 @@ ENDS = (
             "Allow more instance types or zones in the compute environment, or use another queue "
             "(as --batchx-fallback-queue, it is used by itself)."
         ),
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="settings",
@@ -116,7 +116,7 @@ ENDS = (
         shown=f"{LIMIT_HIT}UNDETERMINED",
         sentence="it waited for a place for longer than its queue allows, which cancelled it",
         advice="See what the queue waits for, or raise maxTimeSeconds of its time limit.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="ended",
@@ -177,7 +177,7 @@ ENDS = (
             "Raise mem_mb of the rule. With retries: and a mem_mb that grows with attempt, "
             "Snakemake tries again with more."
         ),
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="memory",
@@ -189,7 +189,7 @@ ENDS = (
             "Raise mem_mb of the rule. With retries: and a mem_mb that grows with attempt, "
             "Snakemake tries again with more."
         ),
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
         is_plain=True,
     ),
 )

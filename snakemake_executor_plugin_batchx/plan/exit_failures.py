@@ -4,7 +4,7 @@ Codes over 128 are those of signals, as a shell reports them
 (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02).
 """
 
-from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, Retrier
+from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, RetriedBy
 from snakemake_executor_plugin_batchx.spec import EXIT_LEASE_LOST, EXIT_TERMINATED
 
 DISK_FULL = r"no space left on device|disk quota exceeded"
@@ -66,7 +66,7 @@ EXITS = (
         shown="batchx: The job's files could not be put in place: …",
         sentence="{problem}",
         advice="",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="disk",
@@ -88,7 +88,7 @@ EXITS = (
         advice=(
             f"{RERUN} If it happens again, see whether it came near its limit of memory{{limits}}."
         ),
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="batchx",
@@ -99,7 +99,7 @@ EXITS = (
             "its command ended well, but its container ended with exit code {exit_code} afterwards"
         ),
         advice=RERUN,
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="tool",
@@ -143,7 +143,7 @@ EXITS = (
             "of memory"
         ),
         advice="See whether it came near its limit of memory{limits}, or kills its own processes.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="tool",
@@ -160,7 +160,7 @@ EXITS = (
         shown=f"exit code {EXIT_TERMINATED}",
         sentence="it was asked to end (SIGTERM), and Batch does not say by whom",
         advice=RERUN,
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="tool",
@@ -169,7 +169,7 @@ EXITS = (
         shown="exit code …",
         sentence=ENDED_WITH,
         advice="",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="unknown",
@@ -178,7 +178,7 @@ EXITS = (
         shown="nothing",
         sentence="it did not start, or ended without an exit code, and nothing says why",
         advice=f"{RERUN} If it happens again, look at the job in the console of AWS Batch.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
 )
 """In the order in which they are tried."""

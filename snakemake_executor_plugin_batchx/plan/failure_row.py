@@ -34,7 +34,7 @@ OF_BATCH = frozenset({Place.STATUS, Place.WORDS, Place.FLAG})
 """Places where AWS tells of a failure, not the job itself."""
 
 
-class Retrier(StrEnum):
+class RetriedBy(StrEnum):
     """Who tries a failed job again to some purpose; Snakemake does so for any, with `retries:`."""
 
     BATCH = "Batch"
@@ -60,7 +60,7 @@ class FailureRow:
     shown: str
     sentence: str
     advice: str
-    retried_by: Retrier = Retrier.NOBODY
+    retried_by: RetriedBy = RetriedBy.NOBODY
     is_plain: bool = False
     retried: tuple[tuple[str, str], ...] = ()
 

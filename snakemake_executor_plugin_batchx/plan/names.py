@@ -28,7 +28,6 @@ REGISTERED_TAG = "batchx:registered"
 
 TIME_FORMAT = "%Y%m%dT%H%M%S"
 
-MAX_NAME_CHARACTERS = 128
 FINGERPRINT_CHARACTERS = 12
 RULE_CHARACTERS = 60
 """How much of a rule's name goes into names: enough to know it, and the rest always fits."""

@@ -4,7 +4,7 @@ What the ECS agent says: https://docs.aws.amazon.com/AmazonECS/latest/developerg
 task_cannot_pull_image.html
 """
 
-from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, Retrier
+from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, RetriedBy
 
 PULLS = (
     FailureRow(
@@ -17,7 +17,7 @@ PULLS = (
             "Give the queue's instances a larger volume (launch template) or fewer jobs at once; "
             "disk_mb of the rule is no help on EC2, but is on Fargate."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -29,7 +29,7 @@ PULLS = (
             "Use a copy of the image in ECR or a pull-through cache rule, or wait some hours and "
             "start the workflow again."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -44,7 +44,7 @@ PULLS = (
             "Use a queue whose instances have the image's processor, or an image that is built for "
             "theirs (arm64: Graviton)."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="infrastructure",
@@ -61,7 +61,7 @@ PULLS = (
             "gateway, public addresses (on Fargate batchx_public_ip), or for ECR the VPC endpoints "
             "ecr.api, ecr.dkr and s3."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -70,7 +70,7 @@ PULLS = (
         shown="CannotPullContainerError: … x509: certificate signed by unknown authority",
         sentence="its host does not trust the certificate of the registry of image {image}",
         advice="Use a copy of the image in ECR, or hosts that know the registry's certificate.",
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -87,7 +87,7 @@ PULLS = (
             "policy instance, or execution, prints what it needs), and the policy of another "
             "account's repository has to allow them."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -99,7 +99,7 @@ PULLS = (
             "Check name and tag of the rule's container, and whether a lifecycle rule of its "
             "repository has removed it."
         ),
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -111,7 +111,7 @@ PULLS = (
         shown="CannotPullContainerError: … number of layers and diffIDs don't match",
         sentence="the host cannot take image {image} in the form in which it is stored",
         advice="Push the image anew, with all its layers compressed by gzip.",
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
     ),
     FailureRow(
         kind="image",
@@ -121,7 +121,7 @@ PULLS = (
         sentence="image {image} could not be pulled",
         advice="See what Batch says; the registry may have been in trouble.",
         # With the rows above it: evaluateOnExit cannot tell them apart.
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
         retried=(("onReason", "CannotPull*"),),
     ),
 )

@@ -5,7 +5,7 @@ stopped-task-error-codes.html and
 https://github.com/aws/amazon-ecs-agent/blob/master/agent/dockerclient/dockerapi/errors.go
 """
 
-from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, Retrier
+from snakemake_executor_plugin_batchx.plan.failure_row import FailureRow, Place, RetriedBy
 
 LOGGING = r"(logging driver|logger args|log ?stream|log ?group)"
 
@@ -153,7 +153,7 @@ STARTS = (
         shown="DockerTimeoutError: Could not transition to created; timed out …",
         sentence="Docker on its host did not answer in time",
         advice=f"{TRY_AGAIN} The usual cause are slow disks of busy hosts: faster ones help.",
-        retried_by=Retrier.BATCH,
+        retried_by=RetriedBy.BATCH,
         retried=(("onReason", "DockerTimeout*"),),
     ),
     FailureRow(
@@ -163,7 +163,7 @@ STARTS = (
         shown="CannotInspectContainerError: Could not transition to inspecting; timed out …",
         sentence="Docker on its host did not tell how its container ended",
         advice=TRY_AGAIN,
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="infrastructure",
@@ -172,7 +172,7 @@ STARTS = (
         shown="CgroupError: Agent could not create task's platform resources",
         sentence="its host could not run its container",
         advice=TRY_AGAIN,
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="infrastructure",
@@ -181,7 +181,7 @@ STARTS = (
         shown="Timeout waiting for network interface provisioning to complete.",
         sentence="it got no network interface",
         advice=f"{TRY_AGAIN} If it fails again, see that the subnets have free addresses.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
     ),
     FailureRow(
         kind="permission",
@@ -235,7 +235,7 @@ STARTS = (
         shown="Task failed to start",
         sentence="it could not be started, and ECS does not say why",
         advice=f"{TRY_AGAIN} If it happens again, look at the stopped task in the ECS console.",
-        retried_by=Retrier.SNAKEMAKE,
+        retried_by=RetriedBy.SNAKEMAKE,
         is_plain=True,
     ),
 )

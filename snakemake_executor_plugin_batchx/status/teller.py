@@ -1,7 +1,9 @@
 """When the status of a run is told, and where."""
 
-import re
+from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from snakemake_executor_plugin_batchx.terminal_line import TerminalLine
 
@@ -12,8 +14,20 @@ CHANGED_SECONDS = 60.0
 SAME_SECONDS = 600.0
 """Without a terminal: after so long for the first time, and again if something changed or not."""
 
-DURATION = re.compile(r"\d+ (s|min|h|d)\b")
-"""As batch/wait_watch.py tells them."""
+
+@dataclass(frozen=True)
+class Status:
+    """How things are, "" where nothing goes on; and the same without how long they have been so.
+
+    That time has gone on is nothing new: there is news where `lasting` changes.
+    """
+
+    text: str = ""
+    lasting: str = ""
+
+    def wrap(self, make_text: Callable[[str], str]) -> Status:
+        """Return both as part of a longer text."""
+        return Status(make_text(self.text), make_text(self.lasting))
 
 
 class StatusTeller:
@@ -32,21 +46,22 @@ class StatusTeller:
         self._say = say
         self._line = line
         self._told_at = clock()
-        self._told = ""
+        self._told = Status()
 
-    def tell(self, make_text: Callable[[], str]) -> None:
-        """Tell how things are, if it is time to; `make_text` returns "" where nothing goes on."""
+    def tell(self, find_status: Callable[[], Status]) -> None:
+        """Tell how things are, if it is time to."""
         seconds = self._clock() - self._told_at
         if seconds < self._find_interval():
             return
-        text = make_text()
-        if self._line is None and seconds < SAME_SECONDS and not is_news(text, self._told):
+        status = find_status()
+        is_news = status.lasting != self._told.lasting
+        if self._line is None and seconds < SAME_SECONDS and not is_news:
             return
-        self._told_at, self._told = self._clock(), text
+        self._told_at, self._told = self._clock(), status
         if self._line is not None:
-            self._line.write(text)
-        elif text:
-            self._say(text)
+            self._line.write(status.text)
+        elif status.text:
+            self._say(status.text)
 
     def close(self) -> None:
         """Take the line off the terminal."""
@@ -55,11 +70,6 @@ class StatusTeller:
 
     def _find_interval(self) -> float:
         if self._line is None:
-            return CHANGED_SECONDS if self._told else FIRST_SECONDS
+            return CHANGED_SECONDS if self._told.text else FIRST_SECONDS
         # What was said meanwhile has taken it away.
         return TERMINAL_SECONDS if self._line.text else 0.0
-
-
-def is_news(text: str, before: str) -> bool:
-    """Tell whether a line says something new; that time has gone on is nothing new."""
-    return DURATION.sub("", text) != DURATION.sub("", before)

@@ -61,10 +61,17 @@ class Imported:
 
 def find_imported(workflow: Any, record: ParseRecord) -> Imported:
     """Return the packages that parsing this workflow imported and a job's runtime may lack."""
+    return find_imported_beside(iter_included(workflow), workflow.globals, record)
+
+
+def find_imported_beside(
+    included: Iterable[str], variables: Mapping[str, Any], record: ParseRecord
+) -> Imported:
+    """Return the same for a workflow of these Snakefiles (absolute paths) and variables."""
     known = dict(sys.modules)
     names = {name for name in known if name not in record.modules_before}
-    names |= known.keys() & set(_iter_used_modules(workflow.globals))
-    homes = {os.path.realpath(os.path.dirname(path)) for path in iter_included(workflow)}
+    names |= known.keys() & set(_iter_used_modules(variables))
+    homes = {os.path.realpath(os.path.dirname(path)) for path in included}
     before = {os.path.realpath(folder or os.curdir) for folder in record.path_before}
     added = {os.path.realpath(folder or os.curdir) for folder in sys.path} - before
     found: dict[str, ImportedModule] = {}

@@ -9,7 +9,7 @@ import pytest
 
 from snakemake_executor_plugin_batchx.checks.queues import (
     ProfileUse,
-    QueueView,
+    QueueFacts,
     judge_environments,
     judge_queue,
     list_failures,
@@ -47,8 +47,8 @@ def make_environment(name: str = "ce", kind: str = "EC2", **members: Any) -> dic
     }
 
 
-def make_view(*environments: Mapping[str, Any], who: str = "", **members: Any) -> QueueView:
-    return QueueView("q", "eu-west-1", who, QUEUE | members, environments)
+def make_view(*environments: Mapping[str, Any], who: str = "", **members: Any) -> QueueFacts:
+    return QueueFacts("q", "eu-west-1", who, QUEUE | members, environments)
 
 
 EKS = make_environment(containerOrchestrationType="EKS")
@@ -139,13 +139,13 @@ MANY = tuple(f"q{number:02}" for number in range(13))
 def test_where_a_queue_is_not_there_the_others_are_named(
     others: tuple[str, ...] | None, sentence: str
 ) -> None:
-    (finding,) = judge_queue(QueueView("no", "eu-west-1", "x", others=others))
+    (finding,) = judge_queue(QueueFacts("no", "eu-west-1", "x", others=others))
     assert (finding.status, finding.sentence) == ("failed", sentence)
 
 
 def test_a_queue_of_another_region_is_not_looked_for_here() -> None:
     arn = "arn:aws:batch:us-east-2:123456789012:job-queue/q"
-    (finding,) = judge_queue(QueueView(arn, "eu-west-1", "x", others=("a",)))
+    (finding,) = judge_queue(QueueFacts(arn, "eu-west-1", "x", others=("a",)))
     assert finding.sentence == (
         f"Job queue {arn} (x) is one of region us-east-2, but eu-west-1 is asked: name a queue "
         "of eu-west-1, or set --batchx-region us-east-2."

@@ -14,7 +14,7 @@ from snakemake_executor_plugin_batchx.checks.roles import (
     judge_profile,
     judge_role,
 )
-from snakemake_executor_plugin_batchx.checks.table import EXECUTION_ROLE, JOB_ROLE
+from snakemake_executor_plugin_batchx.checks.table import EXECUTION_ROLE, HEAD_ROLE, JOB_ROLE
 from snakemake_executor_plugin_batchx.plan.principals import ECS_TASKS
 
 ARN = "arn:aws:iam::123456789012:role/lab/reader"
@@ -157,6 +157,13 @@ def test_a_role_of_another_account_cannot_be_passed() -> None:
         f"Execution role {ARN} (batchx_execution_role of Rule a) is of account 123456789012, the "
         "queue of 999999999999, and roles cannot be passed to another account: name one of "
         "999999999999, which may assume it."
+    )
+
+
+def test_a_role_is_called_by_what_it_is_for() -> None:
+    wish = RoleWish(HEAD_ROLE, ARN, "--batchx-head-role")
+    assert judge_role(wish, None).sentence == (
+        f"Head role {ARN} (--batchx-head-role) does not exist: make it, or name another."
     )
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import boto3
 import pytest
+from counting_watcher import CountingWatcher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
@@ -549,31 +550,6 @@ class Shuffled(S3Gateway):
         yield from reversed(list(super().list_below(prefix)))
 
 
-class Silent:
-    """A watcher that counts nothing but files."""
-
-    files = 0
-    unchanged = 0
-
-    def begin_plan(self) -> None:
-        self.unchanged = 0
-
-    def plan_move(self, item: object) -> None:
-        pass
-
-    def skip_item(self, item: object) -> None:
-        self.unchanged += 1
-
-    def end_plan(self) -> None:
-        pass
-
-    def add_bytes(self, count: int) -> None:
-        pass
-
-    def add_file(self) -> None:
-        self.files += 1
-
-
 def test_listings_without_order(world: World) -> None:
     names = [f"data/{number}" for number in range(20)]
     world.make(*names)
@@ -581,7 +557,7 @@ def test_listings_without_order(world: World) -> None:
     places = ["data", S3Place(BUCKET, "p"), S3Place(OTHER_BUCKET, "p"), "back"]
     for source, target in pairwise(places):
         for moved in (20, 0):
-            silent = Silent()
+            silent = CountingWatcher()
             told: list[object] = []
             for tell in (told.append, None):
                 with Engine() as engine:

@@ -49,7 +49,9 @@ def test_up_env_and_down(command: Command) -> None:
     assert state["endpoint_url"] in up.stdout
 
     again = command.run("up", "--runner", "process")
-    assert (again.returncode, "is up already" in again.stdout) == (0, True)
+    assert again.returncode == 0
+    assert "is up already" in again.stdout
+    assert 'eval "$(batchx local env)"' in again.stdout
     assert json.loads(command.state_file.read_text()) == state
 
     shell = f'eval "$({shlex.join([sys.executable, "-c", MAIN, "local", "env"])})" && env'
@@ -86,6 +88,13 @@ def test_a_machine_without_anything_is_refused(command: Command, option: str, va
     done = command.run("up", option, value)
     assert done.returncode == 2
     assert f"argument {option}: {value} must be" in done.stderr
+
+
+def test_a_runner_that_cannot_be_had_is_named_as_it_was_asked_for(command: Command) -> None:
+    command.environment["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
+    done = command.run("up", "--runner", "docker")
+    assert done.returncode == 1
+    assert "as processes (--runner process)" in done.stderr
 
 
 def test_env_when_down_is_one_sentence_and_exit_1(command: Command) -> None:

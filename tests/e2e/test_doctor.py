@@ -97,8 +97,9 @@ def list_flaws(output: str) -> str:
 
 def test_a_sound_account_is_all_ok_and_soon(account: Workspace) -> None:
     role = "arn:aws:iam::123456789012:role/batchx-local"
-    account.allow(job_roles=(f"{role}-job",), execution_roles=(f"{role}-execution",))
-    args = ["--job-role", f"{role}-job", "--execution-role", f"{role}-execution"]
+    roles = {"job": f"{role}-job", "execution": f"{role}-execution", "head": f"{role}-detached"}
+    account.allow(**{f"{kind}_roles": (arn,) for kind, arn in roles.items()})
+    args = [word for kind, arn in roles.items() for word in (f"--{kind}-role", arn)]
     seconds = []
     for _ in range(2):
         started = time.monotonic()

@@ -22,7 +22,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
 )
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.together, pytest.mark.timeout(600)]
 
 HEAD_VALUE = "of the head"
 

@@ -22,7 +22,7 @@ from snakemake_executor_plugin_batchx.local.launch import (
 )
 from snakemake_executor_plugin_batchx.runtime.build import Runtime
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.together]
 
 
 @pytest.fixture(scope="module")

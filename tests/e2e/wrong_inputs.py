@@ -1073,6 +1073,16 @@ SETTINGS = (
         args=("--batchx-job-queue=local", "--batchx-fallback-queue=x86"),
     ),
     WrongInput(
+        "an account's role and log group for the local queue",
+        (
+            "--batchx-job-role is for queues of AWS: leave it out with --batchx-job-queue local, "
+            "which brings roles of its own.",
+            "--batchx-log-group is for queues of AWS: leave it out with --batchx-job-queue local, "
+            "which has that of AWS Batch alone.",
+        ),
+        args=("--batchx-job-queue=local", f"--batchx-job-role={ROLE}", "--batchx-log-group=/lab"),
+    ),
+    WrongInput(
         "image of the runtime where none is used",
         (
             "--batchx-runtime-image is for --batchx-runtime layer, not mount: leave one of them "

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from snakemake_executor_plugin_batchx.aws.account import AccountGateway
 from snakemake_executor_plugin_batchx.aws.errors import SKEWED_CODE, AwsError, explain_error
 from snakemake_executor_plugin_batchx.checks.finding import Finding
-from snakemake_executor_plugin_batchx.checks.queues import ProfileUse, QueueView
+from snakemake_executor_plugin_batchx.checks.queues import ProfileUse, QueueFacts
 from snakemake_executor_plugin_batchx.checks.quotas import FARGATE_QUOTAS
 from snakemake_executor_plugin_batchx.checks.roles import RoleWish
 from snakemake_executor_plugin_batchx.checks.table import CREDENTIALS, JOB_ROLE
@@ -149,7 +149,7 @@ def test_what_gets_no_answer_is_a_warning_each() -> None:
 
 
 def test_the_account_is_that_of_the_queues_that_are_there() -> None:
-    missing = QueueView("no", "eu-west-1")
+    missing = QueueFacts("no", "eu-west-1")
     detail = {"jobQueueArn": "arn:aws:batch:eu-west-1:123456789012:job-queue/q"}
-    assert find_account([missing, QueueView("q", "eu-west-1", "", detail)]) == "123456789012"
+    assert find_account([missing, QueueFacts("q", "eu-west-1", "", detail)]) == "123456789012"
     assert find_account([missing]) == ""

@@ -17,7 +17,7 @@ from snakemake_executor_plugin_batchx.checks.finding import (
     make_ok,
     make_warning,
 )
-from snakemake_executor_plugin_batchx.checks.queues import QueueView
+from snakemake_executor_plugin_batchx.checks.queues import QueueFacts
 from snakemake_executor_plugin_batchx.checks.table import CLOCK, EXECUTION_ROLE, JOB_ROLE
 from snakemake_executor_plugin_batchx.examination.of_run import (
     RunExamination,
@@ -111,7 +111,7 @@ def make_session(
     return cast(AwsSession, session)
 
 
-def make_view(**environment: Any) -> QueueView:
+def make_view(**environment: Any) -> QueueFacts:
     described = {
         "computeEnvironmentArn": CE,
         "computeResources": {"type": "EC2", "instanceRole": "hosts"},
@@ -122,7 +122,7 @@ def make_view(**environment: Any) -> QueueView:
         "jobQueueArn": CE.replace("compute-environment/ce", "job-queue/q"),
     }
     good = {"computeEnvironmentArn": CE + "2", "computeResources": {"type": "EC2"}}
-    return QueueView("q", "eu-west-1", "", detail, (described, good))
+    return QueueFacts("q", "eu-west-1", "", detail, (described, good))
 
 
 def make_survey(defaults: JobOptions, *wishes: Wish) -> Survey:
@@ -154,7 +154,7 @@ def test_each_role_is_named_once_with_who_asks_for_it_first() -> None:
 def run_examination(
     services: Services,
     survey: Survey,
-    view: QueueView | None = None,
+    view: QueueFacts | None = None,
     **session: Any,
 ) -> tuple[list[str], list[tuple[str, str]]]:
     log = Log()

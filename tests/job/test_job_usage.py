@@ -1,5 +1,6 @@
 """What control groups of both versions tell."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from snakemake_executor_plugin_batchx.job.usage import (
     MemoryReading,
     has_own_group,
+    measure_folder,
+    read_cpu_seconds,
     read_memory,
     read_memory_limit,
 )
@@ -87,3 +90,27 @@ def test_a_memory_limit_is_read(
     tmp_path: Path, files: dict[str, str], limit_bytes: int | None
 ) -> None:
     assert read_memory_limit(write_group(tmp_path, files)) == limit_bytes
+
+
+@pytest.mark.parametrize(
+    ("files", "seconds"),
+    [
+        ({"cpu.stat": "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n"}, 2.5),
+        ({"cpuacct/cpuacct.usage": "1500000000\n"}, 1.5),
+        ({"cpu.stat": "nr_periods 0\n", "cpuacct/cpuacct.usage": "1500000000\n"}, 1.5),
+        ({}, None),
+    ],
+)
+def test_cpu_of_a_container(tmp_path: Path, files: dict[str, str], seconds: float | None) -> None:
+    assert read_cpu_seconds(write_group(tmp_path, files)) == seconds
+
+
+def test_what_a_folder_holds(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "file").write_bytes(b"x" * 3 * MIB)
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 1000 * MIB)
+    (tmp_path / "link").symlink_to("/usr")
+    assert measure_folder(tmp_path) == pytest.approx(3, abs=0.1)
+    assert measure_folder(tmp_path, most_files=3) is None
+    assert measure_folder(tmp_path / "gone") == 0

@@ -9,9 +9,12 @@ from snakemake_executor_plugin_batchx.status.teller import (
     FIRST_SECONDS,
     SAME_SECONDS,
     TERMINAL_SECONDS,
+    Status,
     StatusTeller,
 )
 from snakemake_executor_plugin_batchx.terminal_line import CLEAR_LINE, TerminalLine
+
+BEAT_SECONDS = 0.2
 
 
 class World:
@@ -26,11 +29,12 @@ class World:
             self.time.clock, lambda text: self.said.append((self.time.now, text)), self.line
         )
 
-    def tell(self, text: str, seconds: float, beat: float = 0.2) -> None:
+    def tell(self, text: str, seconds: float, lasting: str | None = None) -> None:
         """Let so many seconds pass while the status is this."""
-        for _ in range(round(seconds / beat)):
-            self.time.now += beat
-            self.teller.tell(lambda: text)
+        status = Status(text, text if lasting is None else lasting)
+        for _ in range(round(seconds / BEAT_SECONDS)):
+            self.time.now += BEAT_SECONDS
+            self.teller.tell(lambda: status)
 
     @property
     def drawn(self) -> list[str]:
@@ -111,7 +115,12 @@ def test_a_closed_terminal_stops_nobody() -> None:
 def test_that_time_goes_on_is_no_news() -> None:
     world = World(is_terminal=False)
     for minute in range(9):
-        world.tell(f"40 waiting (RUNNABLE {minute} min: the queue is full)", 60)
+        world.tell(f"40 waiting ({minute} min: it is full)", 60, "40 waiting (it is full)")
     assert len(world.said) == 1
-    world.tell("40 waiting (RUNNABLE 9 min: the queue is DISABLED)", 60)
+    world.tell("40 waiting (9 min: it is DISABLED)", 60, "40 waiting (it is DISABLED)")
     assert len(world.said) == 2
+
+
+def test_a_status_is_part_of_a_longer_one() -> None:
+    whole = Status("2 min: full", "full").wrap(lambda why: f"4 waiting ({why})")
+    assert whole == Status("4 waiting (2 min: full)", "4 waiting (full)")
