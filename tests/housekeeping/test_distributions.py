@@ -110,7 +110,7 @@ def test_the_page_of_an_index_has_no_links_into_a_checkout(built: Distributions)
     assert isinstance(text, str)
     links = re.findall(r"\]\(([^)]*)\)", text)
     assert [link for link in links if not link.startswith("https://")] == []
-    assert "docs/further.md: settings" in text, "the text of links stays"
+    assert "using batchx: settings" in text, "the text of links stays"
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
