@@ -17,7 +17,7 @@ from snakemake.settings import types as settings
 from snakemake_executor_plugin_batchx import ExecutorSettings
 from snakemake_executor_plugin_batchx.batch.pace import EMBEDDED_PACE
 
-JOBS = 200
+JOBS = 120
 """DescribeJobs tells of a hundred: of more than that their array is asked."""
 
 FAILING = range(7, JOBS, 20)
