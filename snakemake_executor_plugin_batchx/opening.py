@@ -49,11 +49,12 @@ from snakemake_executor_plugin_batchx.price_asking import ask_prices
 from snakemake_executor_plugin_batchx.recovery import EarlierRuns, Site, find_earlier_runs
 from snakemake_executor_plugin_batchx.reporting import ReportSource, write_report
 from snakemake_executor_plugin_batchx.runtime.cache import find_cache_dir
+from snakemake_executor_plugin_batchx.setting_checks import choose_s3_root
 from snakemake_executor_plugin_batchx.settings import LOCAL_QUEUE, ExecutorSettings
 from snakemake_executor_plugin_batchx.storage.bulk_reads import BulkReader
 from snakemake_executor_plugin_batchx.storage.fetch import Fetcher
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
-from snakemake_executor_plugin_batchx.storage.layout import AREA, S3Root, make_s3_root
+from snakemake_executor_plugin_batchx.storage.layout import S3Root, make_s3_root
 from snakemake_executor_plugin_batchx.storage.mirror import NOTES_AT_ONCE, Mirror
 from snakemake_executor_plugin_batchx.storage.stage import Stager
 from snakemake_executor_plugin_batchx.storage.transfer import Transfer
@@ -310,22 +311,6 @@ def _check_storage(settings: ExecutorSettings, storage_settings: Any, log: Log) 
             f"{storage_settings.default_storage_provider} does not see: leave the storage provider "
             "out, or keep an embedded AWS standing (batchx local up) and use its queue and bucket."
         )
-
-
-def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
-    """Return the S3 root: the setting, else an area below an s3 default storage prefix.
-
-    Raises BatchxError where neither is there.
-    """
-    if setting:
-        return setting
-    prefix = storage_settings.default_storage_prefix
-    if storage_settings.default_storage_provider == "s3" and prefix:
-        return f"{prefix.rstrip('/')}/{AREA}"
-    raise BatchxError(
-        "No S3 root is set, so jobs could get no files: give --batchx-s3-root s3://bucket/prefix "
-        "(or the environment variable SNAKEMAKE_BATCHX_S3_ROOT)."
-    )
 
 
 def _warn_of_containers(workflow: Any, log: Log, doubt: str) -> None:

@@ -58,13 +58,18 @@ def is_locked(path: Path) -> bool:
 def iter_events(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal; a line that was torn as its head was killed is left out."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and event.get("v") == SCHEMA_VERSION:
-                yield event
+        yield from parse_events(file)
+
+
+def parse_events(lines: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the events in lines of a journal, likewise."""
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and event.get("v") == SCHEMA_VERSION:
+            yield event
 
 
 def find_open_journals(folder: Path, site: Site) -> list[Path]:

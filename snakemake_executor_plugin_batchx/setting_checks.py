@@ -17,6 +17,7 @@ from snakemake_executor_plugin_batchx.settings import (
     LOCAL_QUEUE,
     ExecutorSettings,
 )
+from snakemake_executor_plugin_batchx.storage.layout import AREA
 from snakemake_executor_plugin_batchx.storage.options import (
     ADDRESSINGS,
     ARCHIVES,
@@ -172,3 +173,19 @@ def _iter_contradictions(settings: ExecutorSettings) -> Iterator[str]:
             f"--batchx-runtime-image is for --batchx-runtime layer, not {settings.runtime}: leave "
             "one of them out"
         )
+
+
+def choose_s3_root(setting: str | None, storage_settings: Any) -> str:
+    """Return the S3 root: the setting, else an area below an s3 default storage prefix.
+
+    Raises BatchxError where neither is there.
+    """
+    if setting:
+        return setting
+    prefix = storage_settings.default_storage_prefix
+    if storage_settings.default_storage_provider == "s3" and prefix:
+        return f"{prefix.rstrip('/')}/{AREA}"
+    raise BatchxError(
+        "No S3 root is set, so jobs could get no files: give --batchx-s3-root s3://bucket/prefix "
+        "(or the environment variable SNAKEMAKE_BATCHX_S3_ROOT)."
+    )

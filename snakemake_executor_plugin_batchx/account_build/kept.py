@@ -1,6 +1,5 @@
 """A runtime under the S3 root: layers named by their content, and last the note that lists them."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from snakemake_executor_plugin_batchx.errors import BatchxError
 from snakemake_executor_plugin_batchx.runtime.cache import note_use, open_entry, remove_old
 from snakemake_executor_plugin_batchx.runtime.layer import LayerFile
+from snakemake_executor_plugin_batchx.storage.checksums import compute_sha256
 from snakemake_executor_plugin_batchx.storage.refusals import NOT_THERE, StorageError
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
 
@@ -80,7 +80,7 @@ class KeptRuntime:
                 key = f"{self.prefix}/{layer.path.name}"
                 with Transfer(self.store) as transfer:
                     transfer.fetch_object(key, layer.path)
-                if hash_file(layer.path) != layer.digest:
+                if f"sha256:{compute_sha256(layer.path)}" != layer.digest:
                     raise BatchxError(
                         f"{key} in the S3 root's bucket is damaged: remove it and {NOTE} beside "
                         "it, and they are made anew."
@@ -126,9 +126,3 @@ def parse_note(note: bytes, folder: Path) -> tuple[LayerFile, ...]:
     if not is_sound:
         raise ValueError("no note of a runtime")
     return layers
-
-
-def hash_file(path: Path) -> str:
-    """Return a file's digest ("sha256:…")."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

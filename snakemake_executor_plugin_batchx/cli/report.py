@@ -69,10 +69,11 @@ def run(args: argparse.Namespace) -> int:
     source = ReportSource(path, args.prices, access.read_usages, access.ask_prices)
     report = source.make(say)
     print_any_text()
-    for name, suffix in ((args.html, ".html"), (args.csv, ".csv")):
+    targets = ((args.html, ".html"), (args.csv, ".csv"))
+    for name, suffix in targets:
         if name and name != STDOUT:
             _write(Path(name), WRITERS[suffix](report))
-    for name, suffix in ((args.html, ".html"), (args.csv, ".csv")):
+    for name, suffix in targets:
         if name == STDOUT:
             sys.stdout.write(WRITERS[suffix](report))
             return 0

@@ -1,7 +1,6 @@
 """`batchx run`: runs whose head is a Batch job itself, and what becomes of them."""
 
 import argparse
-import fnmatch
 import functools
 import getpass
 import math
@@ -27,18 +26,14 @@ from snakemake_executor_plugin_batchx.cli.run_actions import (
 from snakemake_executor_plugin_batchx.detached.head_job import HeadPlanner, HeadWish
 from snakemake_executor_plugin_batchx.detached.living import refuse_living
 from snakemake_executor_plugin_batchx.detached.notes import read_notes, write_note
-from snakemake_executor_plugin_batchx.detached.order import (
-    CHECKPOINT_SECONDS,
-)
+from snakemake_executor_plugin_batchx.detached.order import CHECKPOINT_SECONDS
 from snakemake_executor_plugin_batchx.detached.reading import read_arguments
-from snakemake_executor_plugin_batchx.detached.runs import (
-    read_run,
-)
+from snakemake_executor_plugin_batchx.detached.runs import read_run
 from snakemake_executor_plugin_batchx.detached.starting import Starter, StartWish
 from snakemake_executor_plugin_batchx.errors import BatchxError
-from snakemake_executor_plugin_batchx.opening import choose_s3_root
-from snakemake_executor_plugin_batchx.setting_checks import check_settings
+from snakemake_executor_plugin_batchx.setting_checks import check_settings, choose_s3_root
 from snakemake_executor_plugin_batchx.settings import ExecutorSettings
+from snakemake_executor_plugin_batchx.storage.sync.filters import Filters, Pattern
 
 DESCRIPTION = """\
 Run Snakemake's head as a Batch job, so that the run needs no open laptop: put
@@ -205,10 +200,9 @@ def run_start(args: argparse.Namespace) -> int:
     _refuse_second(folder)
     refuse_living(folder)
     head = HeadWish(args.image, args.vcpus, args.memory_mib)
+    sent = Filters(Pattern(each, is_taken=False) for each in args.excluded)
     wish = StartWish(
-        tuple(args.variables),
-        lambda path: any(fnmatch.fnmatchcase(path, each) for each in args.excluded),
-        args.checkpoint_seconds,
+        tuple(args.variables), lambda path: not sent.takes(path), args.checkpoint_seconds
     )
     planner = HeadPlanner(site, asked.settings, options, head, say)
     note = Starter(site, asked, planner, say).start(wish, os.environ, getpass.getuser())

@@ -208,14 +208,13 @@ def run_cancel(site: Site, args: argparse.Namespace) -> int:
             say(f"ending detached run {run.detached_id}: its head ends the jobs")
             problems += site.batch.terminate_jobs([run.job.job_id], CANCELLED)
             run = _await_end(site, run.detached_id, run.job.job_id)
-    left = find_left_jobs(site, run.place)
-    if left:
-        say(f"ending {len(left)} jobs that it has left")
-        problems += site.batch.terminate_jobs([job.job_id for job in left], CANCELLED)
+    left = read_leavings(site, run.place)
+    jobs = find_left_jobs(site, left)
+    if jobs:
+        say(f"ending {len(jobs)} jobs that it has left")
+        problems += site.batch.terminate_jobs([job.job_id for job in jobs], CANCELLED)
     if run.end is None:
-        now = time.time()
-        runs = read_leavings(site, run.place).run_ids
-        end = End(1, run.order.created, now, runs, is_cancelled=True)
+        end = End(1, run.order.created, time.time(), left.run_ids, is_cancelled=True)
         site.write_json(run.place.end_key, encode(end))
     site.store.delete_objects([run.place.secrets_key])
     for problem in problems:

@@ -1,6 +1,5 @@
 """What a detached run has made, brought home: new and changed files, Snakemake's records."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from snakemake_executor_plugin_batchx.detached.state import (
 )
 from snakemake_executor_plugin_batchx.journal import STATE_DIR
 from snakemake_executor_plugin_batchx.spec import Entry
+from snakemake_executor_plugin_batchx.storage.checksums import compute_sha256
 from snakemake_executor_plugin_batchx.storage.gateway import S3Gateway
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.mirror import Mirror
@@ -88,13 +88,7 @@ class Untouched:
             if state == (old.blob.size, old.mtime_ns):
                 return True
         same_size = status.st_size == entry.blob.size
-        return same_size and hash_file(full) == entry.blob.sha256
-
-
-def hash_file(path: str) -> str:
-    """Return a file's SHA-256 (hex)."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return same_size and compute_sha256(Path(full)) == entry.blob.sha256
 
 
 def bring_home(store: S3Gateway, root: S3Root, order: Order, place: Place, top: str) -> Homecoming:

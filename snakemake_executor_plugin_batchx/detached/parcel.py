@@ -1,12 +1,12 @@
 """What a head needs and the runtime of jobs lacks, as an archive: this plugin, models of AWS."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from snakemake_executor_plugin_batchx.aws.models import find_model_files
 from snakemake_executor_plugin_batchx.job.detached import DATA
 from snakemake_executor_plugin_batchx.spec import Blob
+from snakemake_executor_plugin_batchx.storage.checksums import compute_sha256
 from snakemake_executor_plugin_batchx.storage.layout import S3Root
 from snakemake_executor_plugin_batchx.storage.packages import pack_packages
 from snakemake_executor_plugin_batchx.storage.transfer import ObjectStore, Transfer
@@ -41,10 +41,9 @@ def send_parcel(
     """
     path = folder / "head.tar.gz"
     pack_packages([*list_parcel(), *imported], path)
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = compute_sha256(path)
     key = root.get_packages_key(f"head-{sha256}")
     with Transfer(store) as transfer:
         if not transfer.find_existing([key]):
             transfer.send_as(path, key)
-    return Blob(key, 0, len(content), sha256)
+    return Blob(key, 0, path.stat().st_size, sha256)

@@ -1,8 +1,7 @@
 """Detached runs as commands see them: what each is, how it stands, and what it left."""
 
-import json
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
 from snakemake_executor_plugin_batchx.batch.listing import FoundJob, find_jobs
@@ -22,6 +21,7 @@ from snakemake_executor_plugin_batchx.detached.record import read_history
 from snakemake_executor_plugin_batchx.detached.site import Say, Site
 from snakemake_executor_plugin_batchx.detached.state import list_run_ids
 from snakemake_executor_plugin_batchx.errors import BatchxError
+from snakemake_executor_plugin_batchx.recovery import parse_events
 from snakemake_executor_plugin_batchx.spec import decode
 
 NEW_SECONDS = 300.0
@@ -174,22 +174,11 @@ class Leavings:
 def read_leavings(site: Site, place: Place) -> Leavings:
     """Return what the record of a detached run tells of its jobs."""
     journals = recover_state(read_history(site.store, place.record_prefix)).journals
-    events = [event for journal in journals.values() for event in _iter_events(journal)]
+    events = [each for journal in journals.values() for each in parse_events(journal.splitlines())]
     queues = dict.fromkeys(str(event["queue"]) for event in events if event.get("queue"))
     return Leavings(list_run_ids(sorted(journals)), tuple(queues))
 
 
-def _iter_events(journal: bytes) -> Iterable[dict[str, object]]:
-    for line in journal.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            yield event
-
-
-def find_left_jobs(site: Site, place: Place) -> list[FoundJob]:
-    """Return the jobs of a detached run that wait or run."""
-    left = read_leavings(site, place)
+def find_left_jobs(site: Site, left: Leavings) -> list[FoundJob]:
+    """Return the jobs that wait or run of what a head has left."""
     return find_jobs(site.batch, left.queues, left.run_ids)

@@ -144,10 +144,10 @@ class JobRun:
                 open_host_cache(self._job.host_cache) as cache,
             ):
                 outcome, work_dir = self._work(scratch, cache)
-                return self._report(outcome, work_dir, scratch / OUTPUT_NAME)
+                return self._report(outcome, work_dir, scratch)
         except ScratchError as error:
             nowhere = Path(os.devnull)  # nothing was made, so nothing is looked for
-            return self._report(ChildOutcome(1, str(error)), nowhere, nowhere)
+            return self._report(ChildOutcome(1, str(error)), nowhere, None)
 
     def _work(self, scratch: Path, cache: HostCache | None) -> tuple[ChildOutcome, Path]:
         top = scratch
@@ -254,7 +254,7 @@ class JobRun:
         os.environ.update(self._shared.envvars)
         os.environ.update(self._job.passed)
 
-    def _report(self, outcome: ChildOutcome, work_dir: Path, output_path: Path) -> int:
+    def _report(self, outcome: ChildOutcome, work_dir: Path, scratch: Path | None) -> int:
         """Send products and result; a job that cannot do that has failed."""
         is_whole = not outcome.exit_code or "--keep-incomplete" in self._job.argv
         kinds = {"output", "log", "benchmark"} if is_whole else {"log", "benchmark"}
@@ -277,16 +277,14 @@ class JobRun:
             problem=problem,
             tail=outcome.tail,
             files=collected.entries,
-            usage=self._measure(
-                outcome, bytes_out + sum(map(len, collected.parts)), output_path.parent
-            ),
+            usage=self._measure(outcome, bytes_out + sum(map(len, collected.parts)), scratch),
             output_bytes=outcome.output_bytes,
             rule=outcome.rule if len(self._job.steps) > 1 else "",
         )
         self._write_result(result, collected)
         is_wanted = exit_code or self._shared.keeps_output
-        if is_wanted and outcome.output_bytes > TAIL_BYTES:
-            self._add_output(result, collected, output_path)
+        if scratch and is_wanted and outcome.output_bytes > TAIL_BYTES:
+            self._add_output(result, collected, scratch / OUTPUT_NAME)
         return exit_code
 
     def _write_result(self, result: Result, collected: Collected) -> None:
@@ -305,11 +303,11 @@ class JobRun:
         except (BatchxError, OSError) as error:
             print(f"batchx: only the end of the output is kept: {error}", file=sys.stderr)  # noqa: T201
 
-    def _measure(self, outcome: ChildOutcome, bytes_out: int, scratch: Path) -> Usage:
+    def _measure(self, outcome: ChildOutcome, bytes_out: int, scratch: Path | None) -> Usage:
         """Return what was used; a job that got no scratch folder has nothing on its disk."""
         memory, cpu_seconds = read_memory(), read_cpu_seconds() if self._is_counted else None
         peak_mib = (memory.peak_mib if self._is_counted else None) or outcome.peak_memory_mib
-        disk_mib = measure_folder(scratch) if scratch != Path(os.devnull).parent else None
+        disk_mib = measure_folder(scratch) if scratch else None
         ended = time.monotonic()
         return Usage(
             wall_seconds=round(ended - self._clock.begun, 3),

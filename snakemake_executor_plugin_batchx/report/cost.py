@@ -9,9 +9,7 @@ from snakemake_executor_plugin_batchx.report.prices import (
     PriceTable,
 )
 from snakemake_executor_plugin_batchx.report.rows import BatchJob, Demand, JobRow, Machine, Start
-from snakemake_executor_plugin_batchx.report.words import MIB_PER_GIB
-
-SECONDS_PER_HOUR = 3600.0
+from snakemake_executor_plugin_batchx.report.words import MIB_PER_GIB, SECONDS_PER_HOUR
 
 FARGATE_LEAST_SECONDS = 60.0
 """https://aws.amazon.com/fargate/pricing/"""

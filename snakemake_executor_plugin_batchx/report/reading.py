@@ -21,6 +21,7 @@ from snakemake_executor_plugin_batchx.report.rows import (
     RunRecord,
     Start,
 )
+from snakemake_executor_plugin_batchx.report.words import MIB_PER_GIB
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED"})
 
@@ -220,7 +221,7 @@ def _read_demand(event: Event) -> Demand | None:
 def _find_disk(asked: Event) -> float | None:
     """Return the disk asked for (MiB): Fargate's storage, or what EC2 jobs want to be free."""
     if asked.get("storage_gib"):
-        return float(asked["storage_gib"]) * 1024
+        return float(asked["storage_gib"]) * MIB_PER_GIB
     return asked.get("disk_mib")
 
 

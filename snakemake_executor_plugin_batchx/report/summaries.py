@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from snakemake_executor_plugin_batchx.report.cost import JobCost, Total, estimate_cost
 from snakemake_executor_plugin_batchx.report.prices import PriceTable
 from snakemake_executor_plugin_batchx.report.rows import SUCCESS, JobRow, RunRecord
-from snakemake_executor_plugin_batchx.report.words import MIB_PER_GIB
-
-SECONDS_PER_HOUR = 3600.0
+from snakemake_executor_plugin_batchx.report.words import MIB_PER_GIB, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ UNKNOWN = "–"
 
 MIB_PER_GIB = 1024
 
+SECONDS_PER_HOUR = 3600.0
+
 
 def format_seconds(seconds: float | None) -> str:
     """Return a duration: 4.2 s, 3 min 20 s, 2 h 05 min, 3 d 04 h."""
@@ -62,7 +64,7 @@ def format_money(usd: float | None) -> str:
 def format_hours(hours: float, unit: str) -> str:
     """Return vCPU-hours or GiB-hours, of less than a tenth vCPU-seconds or GiB-seconds."""
     if hours < 0.1:
-        return f"{hours * 3600:,.0f} {unit}-s"
+        return f"{hours * SECONDS_PER_HOUR:,.0f} {unit}-s"
     digits = 0 if hours >= 100 else 1 if hours >= 10 else 2
     return f"{hours:,.{digits}f} {unit}-h"
 

@@ -13,6 +13,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from awscrt import checksums
@@ -63,6 +64,12 @@ def iter_content(content: Content) -> Iterable[bytes]:
 def is_aws_endpoint(url: str) -> bool:
     """Tell whether an endpoint is AWS's own S3."""
     return (urllib.parse.urlsplit(url).hostname or "").endswith(AWS_DOMAINS)
+
+
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def compute_crc64(content: Content, before: int = 0) -> int:

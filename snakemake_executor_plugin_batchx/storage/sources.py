@@ -1,7 +1,6 @@
 """The source archive: what a job needs to parse the workflow again, packed and unpacked."""
 
 import dataclasses
-import hashlib
 import io
 import os
 import tarfile
@@ -14,6 +13,7 @@ from snakemake_executor_plugin_batchx.storage.absent import (
     decode_listings,
     encode_listings,
 )
+from snakemake_executor_plugin_batchx.storage.checksums import compute_sha256
 from snakemake_executor_plugin_batchx.storage.tarball import add_file, create_tarball
 
 PADDING = "_"
@@ -88,17 +88,11 @@ def pack_sources(
     return SourceArchive(
         path=path,
         size=path.stat().st_size,
-        sha256=hash_archive(path),
+        sha256=compute_sha256(path),
         depth=len(PurePosixPath(top).parts) - 1,
         start_dir=os.path.relpath(start_dir, top),
         work_dir=os.path.relpath(work_dir, top),
     )
-
-
-def hash_archive(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name_below(top: str, listing: Listing) -> Listing:
